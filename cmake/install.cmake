@@ -1,0 +1,42 @@
+# install.cmake: what `cmake --install` puts where, and the two ways to find it again
+# (find_package and pkg-config).
+include(CMakePackageConfigHelpers)
+
+set(anel_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/anel)
+install(TARGETS anel EXPORT anelTargets
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT anelTargets NAMESPACE anel:: DESTINATION ${anel_package_dir})
+
+configure_package_config_file(cmake/anelConfig.cmake.in ${PROJECT_BINARY_DIR}/anelConfig.cmake
+    INSTALL_DESTINATION ${anel_package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/anelConfigVersion.cmake
+    COMPATIBILITY SameMinorVersion)
+install(FILES
+    ${PROJECT_BINARY_DIR}/anelConfig.cmake
+    ${PROJECT_BINARY_DIR}/anelConfigVersion.cmake
+    cmake/check_coroutines.cmake
+    cmake/check_coroutines.cpp
+    DESTINATION ${anel_package_dir})
+
+# The prefix is told relative to the .pc file, so that an installed tree can be moved.
+set(anel_pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+    set(anel_pc_prefix ${CMAKE_INSTALL_PREFIX})
+    set(anel_pc_libdir ${CMAKE_INSTALL_LIBDIR})
+else()
+    file(RELATIVE_PATH anel_pc_up /anchor/${anel_pc_dir} /anchor)
+    string(REGEX REPLACE "/$" "" anel_pc_prefix "\${pcfiledir}/${anel_pc_up}")
+    set(anel_pc_libdir "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+endif()
+if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+    set(anel_pc_includedir ${CMAKE_INSTALL_INCLUDEDIR})
+else()
+    set(anel_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+set(anel_pc_requires "")
+if(ANEL_HAVE_IO_URING)
+    set(anel_pc_requires "liburing >= 2.3")
+endif()
+configure_file(cmake/anel.pc.in ${PROJECT_BINARY_DIR}/anel.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/anel.pc DESTINATION ${anel_pc_dir})

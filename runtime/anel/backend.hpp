@@ -1,0 +1,99 @@
+// backend.hpp: the seam between the loop and whatever does the waiting.
+//
+// A backend turns operations into results. It knows nothing of coroutines, and nothing above it
+// knows which one it is. The contract, asserted in Release too:
+//
+//  1. Every operation in flight is pushed to `done` exactly once, and only when *all* completions
+//     it owes (its own and its cancel's) have been seen: its address may be reused the moment
+//     after.
+//  2. From submit to done the operation does not move and its memory stays.
+//  3. `cancel` is a wish and resumes nobody: the operation still arrives once. A result that
+//     already happened wins over the cancel. A cancel is queued when there is no room, never
+//     dropped.
+//  4. Control calls (finishes_inline) are done when submit returns. close() of a descriptor comes
+//     after everything in flight on it has arrived.
+//  5. At most one operation per descriptor and direction is in flight.
+//  6. `wait` returns after the first completion, at `until`, or after `wake`; it never sleeps while
+//     something is done.
+//  7. A backend never resumes a coroutine.
+//
+// Must not know: frames, tasks, scopes; endpoints and streams.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/operation.hpp>
+#include <anel/time.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace anel {
+
+/// Which backend to use. `automatic`: io_uring, else epoll, else poll(2).
+enum class backend_kind : std::uint8_t { automatic, io_uring, epoll, poll };
+
+const char* name_of(backend_kind kind) noexcept;
+
+/// How a backend is made. The defaults are right for servers; tests make rings tiny.
+struct backend_options {
+    backend_kind kind = backend_kind::automatic;
+    std::uint32_t submission_entries = 256;   ///< io_uring: what one turn can submit at once
+    std::uint32_t completion_entries = 4096;  ///< io_uring: what can complete unseen, without spill
+};
+
+/// Counts since the start, for tests and benchmarks.
+struct backend_counters {
+    std::uint64_t operations = 0;   ///< submitted that were not control calls
+    std::uint64_t waits = 0;        ///< system calls that wait: io_uring_enter, epoll_wait, poll
+    std::uint64_t completions = 0;  ///< operations done
+    std::uint64_t cancels = 0;      ///< cancels asked for
+};
+
+/// The abstract backend. One thread uses it, its maker; only wake() may be called from any thread.
+class backend {
+public:
+    backend() = default;
+    backend(const backend&) = delete;
+    backend& operator=(const backend&) = delete;
+    virtual ~backend() = default;
+
+    /// Starts `op`, which must be idle. Returns true: in flight; false: already done.
+    virtual bool submit(operation& op) noexcept = 0;
+    /// Asks `op`, which must be in flight, to end soon. Asking twice is asking once.
+    virtual void cancel(operation& op) noexcept = 0;
+    /// Hands over what was submitted and pushes what is done. `until` in the past: does not sleep.
+    virtual void wait(time_point until, op_queue& done) noexcept = 0;
+    /// Makes the current or the next wait() return. Thread: any.
+    virtual void wake() noexcept = 0;
+    [[nodiscard]] virtual time_point now() const noexcept = 0;
+
+    [[nodiscard]] virtual backend_kind kind() const noexcept = 0;
+
+    /// Why this backend runs and not a better one; empty when it was the first choice.
+    [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+    void set_reason(std::string text) noexcept { reason_ = std::move(text); }
+
+    [[nodiscard]] const backend_counters& counters() const noexcept { return counters_; }
+    [[nodiscard]] std::uint64_t in_flight() const noexcept { return in_flight_; }
+
+protected:
+    /// The two ends of an operation's flight, the same for every backend.
+    void started(operation& op) noexcept;
+    void finished(operation& op, op_queue& done) noexcept;
+    /// For an operation that is done inside submit(). Returns false, submit's answer.
+    bool finished_inline(operation& op, std::int32_t result) noexcept;
+
+    backend_counters counters_;
+
+private:
+    std::uint64_t in_flight_ = 0;
+    std::string reason_;
+};
+
+/// Makes the backend that `options` asks for; `automatic` first looks at ANEL_BACKEND.
+/// Errors  std::invalid_argument when ANEL_BACKEND is not one of auto, io_uring, epoll, poll;
+///         io_error when the one asked for by name cannot start here.
+std::unique_ptr<backend> make_backend(const backend_options& options = {});
+
+}  // namespace anel

@@ -1,0 +1,130 @@
+// error.hpp: how a failed operation is told: as an exception with the operation, the address and
+// the errno's name in its text, or as a result<T> that does not throw.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/awaitable.hpp>
+#include <anel/time.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace anel {
+
+/// A failed operation. what() reads `bind 127.0.0.1:7777: Address already in use (EADDRINUSE)`.
+class io_error final : public std::system_error {
+public:
+    io_error(std::error_code code, std::string_view operation, std::string_view subject);
+    [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }
+
+private:
+    std::string text_;
+};
+
+/// Errors that are not an errno.
+enum class errc : int {
+    unexpected_eof = 1,  ///< the stream ended where bytes were still owed
+    message_too_long,    ///< a line or a frame beyond its limit
+};
+const std::error_category& anel_category() noexcept;
+std::error_code make_error_code(errc code) noexcept;
+
+/// Errors of name resolution, EAI_ codes.
+const std::error_category& name_category() noexcept;
+
+/// The errno's name, "ECONNRESET"; empty when it is not known.
+std::string_view errno_name(int code) noexcept;
+
+/// Throws an io_error for `code`, an errno value.
+[[noreturn]] void throw_errno(int code, std::string_view operation, std::string_view subject);
+[[noreturn]] void throw_timed_out(duration wait);
+
+/// A value, or the error_code of what went wrong.
+template <class T>
+class [[nodiscard]] result {
+public:
+    result(T value) : value_(std::move(value)) {}              // NOLINT: implicit on purpose
+    result(std::error_code error) noexcept : error_(error) {}  // NOLINT: implicit on purpose
+
+    explicit operator bool() const noexcept { return value_.has_value(); }
+    [[nodiscard]] std::error_code error() const noexcept { return error_; }
+
+    /// Returns the value. Errors: std::system_error when there is none.
+    T& value() & { return check(), *value_; }
+    T&& value() && { return check(), *std::move(value_); }
+    T& operator*() & { return value(); }
+    T* operator->() { return &value(); }
+
+private:
+    void check() const {
+        if (!value_) throw std::system_error(error_);
+    }
+    std::optional<T> value_;
+    std::error_code error_;
+};
+
+template <>
+class [[nodiscard]] result<void> {
+public:
+    result() noexcept = default;
+    result(std::error_code error) noexcept : error_(error) {}  // NOLINT: implicit on purpose
+
+    explicit operator bool() const noexcept { return !error_; }
+    [[nodiscard]] std::error_code error() const noexcept { return error_; }
+    void value() const {
+        if (error_) throw std::system_error(error_);
+    }
+
+private:
+    std::error_code error_;
+};
+
+namespace detail {
+
+template <awaitable A>
+class result_wait {
+public:
+    using value_type = awaited_t<A>;
+
+    explicit result_wait(A inner) : inner_(std::move(inner)) {}
+    bool start(cancel_scope& scope, frame& waiter) { return inner_.start(scope, waiter); }
+
+    result<value_type> finish() {
+        if constexpr (requires { inner_.try_finish(); }) {
+            return inner_.try_finish();  // an operation: no exception is made and caught
+        } else {
+            try {
+                if constexpr (std::is_void_v<value_type>) {
+                    inner_.finish();
+                    return {};
+                } else {
+                    return inner_.finish();
+                }
+            } catch (const std::system_error& error) {
+                return error.code();
+            }
+        }
+    }
+
+private:
+    A inner_;
+};
+
+}  // namespace detail
+
+/// Awaits `inner` and returns its failure instead of throwing it.
+/// Errors  only task_cancelled, and what is not a std::system_error.
+template <awaitable A>
+[[nodiscard]] auto as_result(A inner) {
+    return detail::result_wait<A>(std::move(inner));
+}
+
+}  // namespace anel
+
+template <>
+struct std::is_error_code_enum<anel::errc> : std::true_type {};

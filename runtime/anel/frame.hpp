@@ -1,0 +1,32 @@
+// frame.hpp: what every coroutine of the library knows about itself.
+//
+// The base of every promise: who awaits this coroutine, from where, and in which scope. With it the
+// loop can print the tree of tasks, and a child finds the loop without a global or a parameter.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+
+namespace anel {
+
+class cancel_scope;
+
+struct frame {
+    std::coroutine_handle<> handle;
+    frame* awaiter = nullptr;       ///< the coroutine that awaits this one; null at a root
+    cancel_scope* scope = nullptr;  ///< set when the coroutine is started
+    const char* file = nullptr;     ///< where this coroutine waits now
+    std::uint32_t line = 0;
+
+    frame() = default;
+    frame(const frame&) = delete;
+    frame& operator=(const frame&) = delete;
+
+    // Frames are recycled by size class in a pool of the running loop: see frame_pool.cpp.
+    static void* operator new(std::size_t bytes);
+    static void operator delete(void* memory, std::size_t bytes) noexcept;
+};
+
+}  // namespace anel

@@ -1,0 +1,100 @@
+// loop.hpp: the turn: run what is ready, fire timers, wait once, collect what is done.
+//
+// The only place where a coroutine is resumed. One loop per thread, one thread per loop.
+// No coroutine ever resumes another: it leaves the next one with the loop (`transfer`) and
+// suspends, so stacks stay flat in every build.
+//
+// Knows: suspensions, operations, timers, one backend. Must not know: sockets, addresses, tasks'
+// results.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/backend.hpp>
+#include <anel/cancel_scope.hpp>
+#include <anel/frame.hpp>
+#include <anel/timer.hpp>
+
+#include <cstdint>
+#include <memory>
+
+namespace anel {
+
+class frame_pool;
+class mailbox;
+class spawned;
+
+/// Counts since the start, for tests and benchmarks.
+struct loop_counters {
+    std::uint64_t turns = 0;
+    std::uint64_t resumes = 0;  ///< coroutines resumed
+    std::uint64_t timers_fired = 0;
+    std::uint64_t frames_new = 0;  ///< frames that had to be allocated, not recycled
+};
+
+/// What a task listing calls a wait for such an operation, and how it is cancelled.
+const wait_kind& wait_kind_of(opcode code) noexcept;
+
+class loop {
+public:
+    /// Resumes in one turn before the backend is looked at again. Bounds how long a peer that
+    /// always has data, or a chain that never waits, can keep the others from running.
+    static constexpr std::uint32_t resumes_per_turn = 1024;
+
+    explicit loop(std::unique_ptr<backend> waiter);
+    loop(const loop&) = delete;
+    loop& operator=(const loop&) = delete;
+    ~loop();
+
+    /// Runs turns until `finished` is true.
+    void run_until(const bool& finished);
+
+    /// Starts `op`. True: it will be in the ready queue when done; false: it is done now.
+    /// A done operation is queued all the same when this turn's share is used up.
+    bool start(operation& op) noexcept;
+    void cancel(operation& op) noexcept { backend_->cancel(op); }
+    /// Performs a control call and returns its result, >= 0 or -errno.
+    std::int32_t control(opcode code, int fd, void* data = nullptr, std::size_t size = 0,
+                         std::uint32_t flags = 0) noexcept;
+
+    /// Makes the coroutine that waits in `item` run in a later step.
+    void ready(suspension& item) noexcept { ready_.push(item); }
+    /// Leaves `next` to be resumed as soon as the running coroutine has suspended.
+    void transfer(frame& next, cancel_scope& scope) noexcept {
+        ANEL_ASSERT(next_ == nullptr);
+        next_ = &next;
+        next_scope_ = &scope;
+    }
+    /// Leaves a spawned coroutine that has ended to be destroyed once it has suspended.
+    void retire(spawned& ended) noexcept;
+
+    void start(timer& item, duration wait) noexcept { timers_.add(item, after(now(), wait)); }
+    void start(timer& item, time_point deadline) noexcept { timers_.add(item, deadline); }
+    void cancel(timer& item) noexcept { timers_.cancel(item); }
+
+    [[nodiscard]] time_point now() const noexcept { return backend_->now(); }
+    [[nodiscard]] backend& waiter() noexcept { return *backend_; }
+    [[nodiscard]] loop_counters counters() const noexcept;
+
+    /// The queue through which other threads reach this loop; made on first use.
+    std::shared_ptr<mailbox> inbox();
+
+private:
+    void run_ready();
+    void wait();
+    void drive(frame& first);
+    bool take_posted();
+
+    std::unique_ptr<backend> backend_;
+    std::unique_ptr<frame_pool> frames_;
+    op_queue ready_;
+    timer_heap timers_;
+    frame* next_ = nullptr;
+    cancel_scope* next_scope_ = nullptr;
+    spawned* retired_ = nullptr;
+    std::uint32_t share_ = resumes_per_turn;  // what is left of it in this turn
+    bool running_ = false;
+    loop_counters counters_;
+    std::shared_ptr<mailbox> inbox_;
+};
+
+}  // namespace anel

@@ -1,0 +1,218 @@
+// operation.hpp: what a coroutine waits for, as data.
+//
+// An operation is one record shaped like a submission entry. It lives in the awaiter, inside the
+// frame of the coroutine that waits: no allocation, no virtual function. What an opcode means is
+// written once per backend, in one switch; nothing here performs anything.
+//
+// Knows: nothing but its fields. Must not know: backends, coroutine types, addresses.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/assert.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace anel {
+
+class cancel_scope;
+struct frame;
+struct suspension;
+
+/// A kind of wait: its name in a task listing, and how a wait of this kind is asked to end.
+struct wait_kind {
+    const char* name;
+    /// Asks `wait` to end soon. Resumes nobody: the wait still ends through the ready queue, once.
+    void (*cancel)(suspension& wait) noexcept;
+};
+
+/// A place where a coroutine waits. Base of everything that can be in the ready queue.
+struct suspension {
+    suspension* next = nullptr;       ///< the one list it is in: ready, or the list it waits in
+    frame* waiter = nullptr;          ///< the coroutine to resume
+    cancel_scope* scope = nullptr;    ///< the scope that may cancel the wait
+    const wait_kind* kind = nullptr;  ///< null: cannot be cancelled
+};
+
+/// Intrusive first-in first-out queue of `T`, linked through `suspension::next`. Owns nothing.
+template <class T = suspension>
+class intrusive_queue {
+public:
+    [[nodiscard]] bool empty() const noexcept { return head_ == nullptr; }
+    [[nodiscard]] T* front() const noexcept { return static_cast<T*>(head_); }
+
+    void push(T& item) noexcept {
+        item.next = nullptr;
+        *(head_ ? &tail_->next : &head_) = &item;
+        tail_ = &item;
+    }
+
+    T* pop() noexcept {
+        suspension* first = head_;
+        if (first) head_ = first->next;
+        return static_cast<T*>(first);
+    }
+
+    /// Moves everything in `other` behind what is here.
+    void splice(intrusive_queue& other) noexcept {
+        if (other.empty()) return;
+        *(head_ ? &tail_->next : &head_) = other.head_;
+        tail_ = other.tail_;
+        other.head_ = nullptr;
+    }
+
+    /// Takes `item` out. Returns false when it is not here. Cost: linear.
+    bool remove(T& item) noexcept {
+        suspension* previous = nullptr;
+        for (suspension* at = head_; at; previous = at, at = at->next) {
+            if (at != &item) continue;
+            (previous ? previous->next : head_) = at->next;
+            if (tail_ == at) tail_ = previous;
+            return true;
+        }
+        return false;
+    }
+
+private:
+    suspension* head_ = nullptr;
+    suspension* tail_ = nullptr;  // meaningful only while head_ is set
+};
+
+/// What an operation does. The POSIX names mean what POSIX says.
+enum class opcode : std::uint8_t {
+    // These may take time.
+    accept,   ///< fd: listener; data: socket_address* for the peer, or null. Result: descriptor
+    connect,  ///< data: socket_address*
+    recv,     ///< data, size: the buffer. Result: bytes; 0 at end of stream
+    send,     ///< data, size: the bytes
+    recvmsg,  ///< data: message*; its address is filled in. Result: bytes
+    sendmsg,  ///< data: message*; size: bytes in all its buffers
+    call,     ///< data: helper_call*, run on a helper thread
+    resolve,  ///< data: name_lookup*
+    // Control calls: a backend finishes them inside submit().
+    open_socket,    ///< flags: socket_kind. Result: descriptor
+    bind,           ///< data: socket_address*
+    listen,         ///< size: backlog
+    local_address,  ///< data: socket_address*, filled in
+    peer_address,   ///< data: socket_address*, filled in
+    set_option,     ///< flags: socket_option; size: value
+    shutdown,       ///< flags: shutdown_side
+    close,
+    remove_path,  ///< data: socket_address* of a unix socket whose file is to be removed
+};
+
+/// True for the control calls, which finish inside backend::submit().
+constexpr bool finishes_inline(opcode code) noexcept { return code >= opcode::open_socket; }
+
+/// True for what runs on a helper thread instead of in the kernel.
+constexpr bool needs_helper(opcode code) noexcept {
+    return code == opcode::call || code == opcode::resolve;
+}
+
+/// True when the operation moves bytes out or connects; false when it takes something in.
+/// At most one operation of each direction may be in flight on a descriptor.
+constexpr bool is_outgoing(opcode code) noexcept {
+    return code == opcode::connect || code == opcode::send || code == opcode::sendmsg;
+}
+
+const char* name_of(opcode code) noexcept;
+
+enum class socket_kind : std::uint32_t { tcp4, tcp6, udp4, udp6, unix_stream };
+enum class shutdown_side : std::uint32_t { receive, send, both };
+enum class socket_option : std::uint32_t {
+    no_delay,
+    reuse_address,
+    reuse_port,
+    v6_only,
+    send_buffer,
+    receive_buffer,
+    linger_reset,  ///< value 1: close() discards and resets instead of finishing politely
+};
+
+/// A socket address in the system's own form. Only a backend and net/endpoint.cpp look inside.
+struct socket_address {
+    alignas(8) std::byte bytes[112];  // sockaddr_un, the longest, is 110 bytes on Linux
+    std::uint32_t size = 0;
+};
+
+/// One piece of memory; has the layout of the system's iovec, which the backends assert.
+struct io_buffer {
+    void* data = nullptr;
+    std::size_t size = 0;
+};
+
+/// What recvmsg and sendmsg work on. Must stay where it is until the operation is done.
+struct message {
+    socket_address* address = nullptr;  ///< null: a connected socket
+    io_buffer* buffers = nullptr;       ///< advanced as bytes move when the operation is `whole`
+    std::uint32_t buffer_count = 0;
+    bool truncated = false;           ///< recvmsg: the datagram was longer than the buffers
+    alignas(8) std::byte native[56];  ///< the backend's msghdr; 56 bytes on 64-bit Linux
+};
+
+/// A call for a helper thread: derive from it and set `run`.
+struct helper_call {
+    void (*run)(helper_call&) noexcept;
+};
+
+/// A name to look up, and its answer. At most `capacity` addresses are kept.
+struct name_lookup {
+    static constexpr std::uint32_t capacity = 16;
+    const char* host = nullptr;     ///< zero-terminated; null: the wildcard or loopback address
+    const char* service = nullptr;  ///< zero-terminated; null: port 0
+    bool datagram = false;
+    bool passive = false;  ///< for bind: no host means every address
+    std::uint32_t count = 0;
+    std::int32_t name_error = 0;  ///< an EAI_ code; the operation's result is then -EIO
+    socket_address addresses[capacity];
+};
+
+enum class op_state : std::uint8_t {
+    idle,       ///< not submitted; may be moved
+    in_flight,  ///< owned by the backend; must not move, its memory must stay
+    done,       ///< result is set; the backend has forgotten it
+};
+
+/// Flags of an operation.
+namespace op_flag {
+/// send, sendmsg, recv: go on until all bytes moved. `data` and `size` are advanced, so `size` says
+/// at the end what did not move; the result is 0 when all did, or when a recv met the end of
+/// stream.
+inline constexpr std::uint32_t whole = 1U << 16;
+}  // namespace op_flag
+
+/// One operation. See backend.hpp for the contract between it and a backend.
+struct operation : suspension {
+    opcode code = opcode::recv;
+    op_state state = op_state::idle;
+    std::uint8_t owed = 0;       ///< completions the backend still has to see; 0 unless in flight
+    bool cancel_wanted = false;  ///< cancel was asked for; at most once per flight
+    std::int32_t fd = -1;
+    std::int32_t result = 0;  ///< >= 0, or -errno
+    std::uint32_t flags = 0;
+    void* data = nullptr;
+    std::size_t size = 0;
+
+    operation() noexcept = default;
+    operation(opcode what, int descriptor, void* where = nullptr, std::size_t bytes = 0,
+              std::uint32_t how = 0) noexcept
+        : code(what), fd(descriptor), flags(how), data(where), size(bytes) {}
+
+    // An awaiter may be handed on until it is submitted; afterwards its address is the kernel's.
+    operation(operation&& other) noexcept : operation(static_cast<const operation&>(other)) {
+        ANEL_ASSERT(other.state == op_state::idle);
+    }
+    operation& operator=(operation&&) = delete;
+    ~operation() { ANEL_ASSERT(state != op_state::in_flight); }
+
+private:
+    operation(const operation&) noexcept = default;
+};
+
+using op_queue = intrusive_queue<suspension>;
+
+static_assert(sizeof(operation) == 64, "one cache line; an echo touches two of them");
+static_assert(std::is_trivially_copyable_v<message> && std::is_trivially_copyable_v<name_lookup>);
+
+}  // namespace anel

@@ -1,0 +1,68 @@
+// post.hpp: how another thread reaches a loop: the only thread-safe door.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/awaitable.hpp>
+#include <anel/loop.hpp>
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace anel {
+namespace detail {
+
+/// A call on its way to a loop.
+struct posted {
+    posted* next = nullptr;
+    void (*take)(posted* self, bool run) noexcept;  // runs it or not, and deletes it
+};
+
+template <class Function>
+struct posted_call final : posted {
+    explicit posted_call(Function given) : function(std::move(given)) {
+        take = [](posted* self, bool run) noexcept {
+            std::unique_ptr<posted_call> mine(static_cast<posted_call*>(self));
+            if (run) mine->function();
+        };
+    }
+    Function function;
+};
+
+/// Takes ownership of `call`. Returns false, and drops it, when the loop is gone.
+bool post_to(mailbox& box, posted* call) noexcept;
+
+}  // namespace detail
+
+/// Runs functions on a loop's thread. A value; copy it to other threads. It may outlive the loop.
+class poster {
+public:
+    explicit poster(std::shared_ptr<mailbox> box) noexcept : box_(std::move(box)) {}
+
+    /// Queues `function` to be called on the loop's thread, in the order of posting.
+    /// Returns  false when the loop has ended: `function` is dropped, not called.
+    /// Errors   std::bad_alloc. `function` must not throw.
+    /// Thread   any.
+    template <class Function>
+    bool operator()(Function function) const {
+        return detail::post_to(*box_, new detail::posted_call<Function>(std::move(function)));
+    }
+
+private:
+    std::shared_ptr<mailbox> box_;
+};
+
+/// The poster of the loop that runs this task: `auto post = co_await get_poster();`
+class get_poster {
+public:
+    bool start(cancel_scope& scope, frame&) {
+        box_ = scope.owner().inbox();
+        return false;
+    }
+    poster finish() { return poster(std::move(box_)); }
+
+private:
+    std::shared_ptr<mailbox> box_;
+};
+
+}  // namespace anel

@@ -1,0 +1,67 @@
+// sleep.hpp: sleep_for, sleep_until and yield: waits that need no operation.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/awaitable.hpp>
+#include <anel/loop.hpp>
+
+namespace anel {
+namespace detail {
+
+class sleep_wait : public suspension, private timer {
+public:
+    explicit sleep_wait(duration wait) noexcept : timer(&sleep_wait::on_fire), wait_(wait) {}
+    explicit sleep_wait(time_point deadline) noexcept
+        : timer(&sleep_wait::on_fire), deadline_(deadline), absolute_(true) {}
+
+    bool start(cancel_scope& scope, frame& waiter) noexcept;
+    void finish();
+
+private:
+    static void on_fire(timer& item) noexcept;
+    static void on_cancel(suspension& wait) noexcept;
+    static const wait_kind kind_;
+
+    duration wait_{};
+    time_point deadline_{};
+    bool absolute_ = false;
+    bool fired_ = false;
+};
+
+class yield_wait : public suspension {
+public:
+    bool start(cancel_scope& scope, frame& waiter) noexcept;
+    void finish();
+};
+
+}  // namespace detail
+
+/// Suspends this task, and no other, for at least `wait`. Zero or negative: until the next turn.
+/// Errors  task_cancelled.
+template <class Rep, class Period>
+[[nodiscard]] detail::sleep_wait sleep_for(std::chrono::duration<Rep, Period> wait) noexcept {
+    return detail::sleep_wait(saturate(wait));
+}
+
+/// Suspends this task until `deadline` of the loop's clock has come.
+[[nodiscard]] inline detail::sleep_wait sleep_until(time_point deadline) noexcept {
+    return detail::sleep_wait(deadline);
+}
+
+/// Lets every other task that is ready run first.
+[[nodiscard]] inline detail::yield_wait yield() noexcept { return {}; }
+
+/// The loop's clock, read now: `auto start = co_await current_time();`
+class current_time {
+public:
+    bool start(cancel_scope& scope, frame&) noexcept {
+        now_ = scope.owner().now();
+        return false;
+    }
+    time_point finish() const noexcept { return now_; }
+
+private:
+    time_point now_{};
+};
+
+}  // namespace anel

@@ -1,0 +1,186 @@
+// task_group.hpp: the only way to start work beside oneself, and the proof that it ends.
+//
+// with_task_group runs a body with a group; tasks spawned into the group run beside the body, and
+// co_await with_task_group(...) ends only when the body and all of them have ended. The first error
+// cancels the others, waits for them, and is rethrown. There is no detach.
+//
+// Knows: scopes, frames, the ready queue. Must not know: operations.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/task.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace anel {
+
+class task_group;
+
+/// Promise of a spawned child: a root of awaits with a scope of its own.
+class spawned : public frame {
+public:
+    struct handle_type {
+        using promise_type = spawned;
+        spawned* child;
+    };
+
+    spawned() noexcept = default;
+    handle_type get_return_object() noexcept {
+        handle = std::coroutine_handle<spawned>::from_promise(*this);
+        return handle_type{this};
+    }
+    static std::suspend_always initial_suspend() noexcept { return {}; }
+    struct final_awaiter {
+        static bool await_ready() noexcept { return false; }
+        static void await_suspend(std::coroutine_handle<spawned> ended) noexcept {
+            spawned& self = ended.promise();
+            self.own_.owner().retire(self);
+        }
+        static void await_resume() noexcept {}
+    };
+    static final_awaiter final_suspend() noexcept { return {}; }
+    void return_void() noexcept {}
+    void unhandled_exception() noexcept;
+
+    template <class A>
+    auto await_transform(A&& inner) noexcept {
+        return detail::adapted<std::remove_reference_t<A>>(inner);
+    }
+
+private:
+    friend class task_group;
+    friend class loop;
+    cancel_scope own_;
+    task_group* group_ = nullptr;
+};
+
+/// Tasks that run beside each other and end together. Made by with_task_group and serve.
+class task_group {
+public:
+    task_group(cancel_scope& parent, cancel_scope::shield shielded) noexcept {
+        scope_.open(parent, shielded);
+    }
+    task_group(const task_group&) = delete;
+    task_group& operator=(const task_group&) = delete;
+    ~task_group() { ANEL_ASSERT(live_ == 0); }
+
+    /// Starts `function(arguments…)`, which must return a task, beside the caller. It takes its
+    /// first step after the caller's next wait. Function and arguments are copied or moved into the
+    /// child's frame and live as long as it; use std::ref for what outlives the group.
+    /// Errors   std::bad_alloc. What the child throws cancels the group and is rethrown by
+    ///          with_task_group.
+    template <class Function, class... Arguments>
+    void spawn(Function&& function, Arguments&&... arguments) {
+        using stored = std::decay_t<Function>;
+        static_assert(
+            std::is_lvalue_reference_v<Function> || std::is_empty_v<stored> ||
+                !std::is_class_v<stored>,
+            "anel: spawn() of a temporary lambda with captures. The child may outlive what "
+            "it captured. Pass the values as arguments: group.spawn(function, values...).");
+        adopt(*run(stored(std::forward<Function>(function)),
+                   std::decay_t<Arguments>(std::forward<Arguments>(arguments))...)
+                   .child);
+    }
+
+    /// Asks the body and every child to end. Returns at once.
+    void cancel() noexcept { scope_.cancel(); }
+    [[nodiscard]] std::size_t size() const noexcept { return live_; }
+
+    // For with_task_group and its like.
+    [[nodiscard]] cancel_scope& scope() noexcept { return scope_; }
+    void fail(std::exception_ptr error) noexcept;
+    void rethrow() const {
+        if (first_error_) std::rethrow_exception(first_error_);
+    }
+
+    /// Waits until no child is left; a cancel does not shorten it.
+    class join_wait : public suspension {
+    public:
+        explicit join_wait(task_group& group) noexcept : group_(group) {}
+        bool start(cancel_scope& scope, frame& waiter) noexcept;
+        void finish() noexcept;
+
+    private:
+        friend class task_group;
+        task_group& group_;
+        bool suspended_ = false;
+    };
+    [[nodiscard]] join_wait join() noexcept { return join_wait(*this); }
+
+private:
+    friend class loop;
+
+    template <class Function, class... Arguments>
+    static spawned::handle_type run(Function function, Arguments... arguments) {
+        co_await std::invoke(function, std::move(arguments)...);
+    }
+    void adopt(spawned& child) noexcept;
+    void child_ended() noexcept;
+
+    cancel_scope scope_;
+    std::size_t live_ = 0;
+    join_wait* joiner_ = nullptr;
+    std::exception_ptr first_error_;
+};
+
+namespace detail {
+
+/// Runs an awaitable in a scope other than that of the coroutine that awaits it.
+template <awaitable A>
+class in_scope {
+public:
+    in_scope(cancel_scope& scope, A inner) : scope_(scope), inner_(std::move(inner)) {}
+    bool start(cancel_scope&, frame& waiter) { return inner_.start(scope_, waiter); }
+    decltype(auto) finish() { return inner_.finish(); }
+
+private:
+    cancel_scope& scope_;
+    A inner_;
+};
+
+}  // namespace detail
+
+/// Runs `body(group)`, a task, and then waits for everything spawned into the group.
+/// Returns  what the body returns.
+/// Errors   the first error of the body or a child, after all others were cancelled and have ended.
+///          After group.cancel() a group without a result ends normally.
+template <class Body>
+std::invoke_result_t<Body&, task_group&> with_task_group(Body body) {
+    static_assert(std::is_trivially_destructible_v<Body>,
+                  "anel: the body of with_task_group must capture by reference ([&]), or only "
+                  "values without a destructor: g++ 12 destroys other captures twice.");
+    using result = typename std::invoke_result_t<Body&, task_group&>::value_type;
+
+    frame& self = co_await detail::this_frame();
+    task_group group(*self.scope, cancel_scope::shield::no);
+    if constexpr (std::is_void_v<result>) {
+        try {
+            auto inside = detail::in_scope(group.scope(), body(group));
+            co_await inside;
+        } catch (...) {
+            group.fail(std::current_exception());
+        }
+        co_await group.join();
+        group.rethrow();
+        if (self.scope->cancelled() && group.scope().cancelled()) throw task_cancelled{};
+    } else {
+        std::optional<result> value;
+        try {
+            auto inside = detail::in_scope(group.scope(), body(group));
+            value.emplace(co_await inside);
+        } catch (...) {
+            group.fail(std::current_exception());
+        }
+        co_await group.join();
+        group.rethrow();
+        if (!value) throw task_cancelled{};
+        co_return std::move(*value);
+    }
+}
+
+}  // namespace anel

@@ -1,0 +1,40 @@
+// frame_pool.hpp: recycles coroutine frames, by size class, for the loop that runs on this thread.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace anel {
+
+class frame_pool {
+public:
+    static constexpr std::size_t class_bytes = 64;
+    static constexpr std::size_t classes = 64;             // frames up to 4 KiB are recycled
+    static constexpr std::uint32_t kept_per_class = 4096;  // more go back to the system
+
+    frame_pool() noexcept = default;
+    frame_pool(const frame_pool&) = delete;
+    frame_pool& operator=(const frame_pool&) = delete;
+    ~frame_pool();
+
+    void* take(std::size_t bytes);
+    void give_back(void* memory, std::size_t bytes) noexcept;
+    [[nodiscard]] std::uint64_t allocated() const noexcept { return allocated_; }
+
+    /// Makes `pool` the one that frames of this thread come from. Returns the one before.
+    static frame_pool* install(frame_pool* pool) noexcept;
+
+private:
+    struct block {
+        block* next;
+    };
+    struct free_list {
+        block* first = nullptr;
+        std::uint32_t size = 0;
+    };
+    free_list free_[classes];
+    std::uint64_t allocated_ = 0;
+};
+
+}  // namespace anel

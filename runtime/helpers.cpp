@@ -1,0 +1,209 @@
+// helpers.cpp: the queue to the helper threads and back.
+// SPDX-License-Identifier: MIT
+#include "runtime/helpers.hpp"
+
+#include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace anel {
+namespace {
+
+/// A name lookup with all it needs, so that nobody has to wait for it.
+struct lookup {
+    std::optional<std::string> host;
+    std::optional<std::string> service;
+    addrinfo hints{};
+    name_lookup answer;  // only its outcome fields are used
+    std::int32_t result = 0;
+
+    explicit lookup(const name_lookup& question) {
+        if (question.host) host = question.host;
+        if (question.service) service = question.service;
+        hints.ai_family = AF_UNSPEC;
+        hints.ai_socktype = question.datagram ? SOCK_DGRAM : SOCK_STREAM;
+        hints.ai_flags = AI_ADDRCONFIG | (question.passive ? AI_PASSIVE : 0);
+    }
+
+    int ask(addrinfo** list) const noexcept {
+        return ::getaddrinfo(host ? host->c_str() : nullptr, service ? service->c_str() : nullptr,
+                             &hints, list);
+    }
+
+    void run() noexcept {
+        addrinfo* list = nullptr;
+        int error = ask(&list);
+        if (error == EAI_NONAME || error == EAI_ADDRFAMILY) {
+            // On a machine with no address but loopback's AI_ADDRCONFIG refuses "localhost".
+            hints.ai_flags &= ~AI_ADDRCONFIG;
+            error = ask(&list);
+        }
+        if (error != 0) {
+            answer.name_error = error;
+            result = error == EAI_SYSTEM ? -errno : -EIO;
+            return;
+        }
+        for (const addrinfo* at = list; at && answer.count < name_lookup::capacity;
+             at = at->ai_next) {
+            socket_address& address = answer.addresses[answer.count];
+            if (at->ai_addrlen > sizeof address.bytes) continue;
+            std::memcpy(address.bytes, at->ai_addr, at->ai_addrlen);
+            address.size = at->ai_addrlen;
+            answer.count += 1;
+        }
+        ::freeaddrinfo(list);
+    }
+
+    void hand_over(name_lookup& to) const noexcept {
+        to.count = answer.count;
+        to.name_error = answer.name_error;
+        std::copy_n(answer.addresses, answer.count, to.addresses);
+    }
+};
+
+struct job {
+    operation* op;                 // null once the operation was cancelled while the job ran
+    std::unique_ptr<lookup> name;  // null for a call
+};
+
+}  // namespace
+
+struct helper_threads::shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::deque<job> queued;
+    std::list<job*> running;
+    op_queue ended;
+    std::atomic<bool> any_ended{false};
+    backend* waiter = nullptr;  // null once the object is gone
+    std::vector<std::thread> threads;
+    unsigned idle = 0;
+    bool stopping = false;
+
+    void end(operation& op, std::int32_t result) {
+        op.result = result;
+        ended.push(op);
+        any_ended.store(true, std::memory_order_release);
+        waiter->wake();
+    }
+
+    // A helper's life. `self` keeps the state alive for a thread that was left behind.
+    static void work(const std::shared_ptr<shared>& self) {
+        std::unique_lock lock(self->mutex);
+        for (;;) {
+            self->idle += 1;
+            self->changed.wait(lock, [&] { return self->stopping || !self->queued.empty(); });
+            self->idle -= 1;
+            if (self->stopping) return;
+            job mine = std::move(self->queued.front());
+            self->queued.pop_front();
+            const auto place = self->running.insert(self->running.end(), &mine);
+            lock.unlock();
+            if (mine.name) {
+                mine.name->run();
+            } else {
+                auto& call = *static_cast<helper_call*>(mine.op->data);
+                call.run(call);
+            }
+            lock.lock();
+            self->running.erase(place);
+            if (!mine.op) continue;
+            if (mine.name) mine.name->hand_over(*static_cast<name_lookup*>(mine.op->data));
+            self->end(*mine.op, mine.name ? mine.name->result : 0);
+        }
+    }
+};
+
+helper_threads::helper_threads(backend& waiter) noexcept : waiter_(waiter) {}
+
+helper_threads::~helper_threads() {
+    if (!shared_) return;
+    bool left_behind = false;
+    {
+        const std::lock_guard lock(shared_->mutex);
+        shared_->stopping = true;
+        shared_->waiter = nullptr;
+        left_behind = !shared_->running.empty();
+    }
+    shared_->changed.notify_all();
+    for (std::thread& thread : shared_->threads) {
+        // Only an abandoned lookup can still run: it touches nothing but its own memory, and may
+        // take as long as the resolver's timeouts.
+        if (left_behind) thread.detach();
+        else thread.join();
+    }
+}
+
+std::int32_t helper_threads::start(operation& op) noexcept {
+    try {
+        if (!shared_) {
+            shared_ = std::make_shared<shared>();
+            shared_->waiter = &waiter_;
+        }
+        job next{&op, nullptr};
+        if (op.code == opcode::resolve) {
+            next.name = std::make_unique<lookup>(*static_cast<name_lookup*>(op.data));
+        }
+        const std::lock_guard lock(shared_->mutex);
+        if (shared_->queued.size() == queued_max) return -EAGAIN;
+        if (shared_->idle <= shared_->queued.size() && shared_->threads.size() < threads_max) {
+            // Signals are for the program's own threads.
+            sigset_t all;
+            sigset_t before;
+            sigfillset(&all);
+            pthread_sigmask(SIG_SETMASK, &all, &before);
+            try {
+                shared_->threads.emplace_back([state = shared_] { shared::work(state); });
+            } catch (const std::system_error&) {
+                // Without a new thread the others do the work; without any there is nobody.
+            }
+            pthread_sigmask(SIG_SETMASK, &before, nullptr);
+            if (shared_->threads.empty()) return -EAGAIN;
+        }
+        shared_->queued.push_back(std::move(next));
+    } catch (const std::bad_alloc&) {
+        return -ENOMEM;
+    }
+    shared_->changed.notify_one();
+    return 0;
+}
+
+void helper_threads::cancel(operation& op) noexcept {
+    const std::lock_guard lock(shared_->mutex);
+    for (auto at = shared_->queued.begin(); at != shared_->queued.end(); ++at) {
+        if (at->op != &op) continue;
+        shared_->queued.erase(at);
+        shared_->end(op, -ECANCELED);
+        return;
+    }
+    for (job* at : shared_->running) {
+        if (at->op != &op || !at->name) continue;
+        at->op = nullptr;
+        shared_->end(op, -ECANCELED);
+        return;
+    }
+}
+
+void helper_threads::collect(op_queue& ended) noexcept {
+    if (!shared_ || !shared_->any_ended.load(std::memory_order_acquire)) return;
+    const std::lock_guard lock(shared_->mutex);
+    shared_->any_ended.store(false, std::memory_order_relaxed);
+    ended.splice(shared_->ended);
+}
+
+}  // namespace anel

@@ -1,0 +1,153 @@
+// loop.cpp: the turn, and the one line of the library that resumes a coroutine.
+// SPDX-License-Identifier: MIT
+#include <anel/loop.hpp>
+
+#include "runtime/frame_pool.hpp"
+#include "runtime/mailbox.hpp"
+
+#include <anel/task_group.hpp>
+
+#include <array>
+#include <utility>
+
+namespace anel {
+
+loop::loop(std::unique_ptr<backend> waiter)
+    : backend_(std::move(waiter)), frames_(std::make_unique<frame_pool>()) {}
+
+loop::~loop() {
+    ANEL_ASSERT(!running_);
+    ANEL_ASSERT(ready_.empty());
+    ANEL_ASSERT(backend_->in_flight() == 0);
+    if (inbox_) {
+        inbox_->close();
+        mailbox::discard(inbox_->take());
+    }
+}
+
+void loop::run_until(const bool& finished) {
+    ANEL_ASSERT(!running_);
+    running_ = true;
+    frame_pool* outer = frame_pool::install(frames_.get());
+    for (;;) {
+        run_ready();
+        if (finished) break;
+        wait();
+    }
+    frame_pool::install(outer);
+    running_ = false;
+}
+
+// A turn: 1. ready coroutines run; they only queue operations. 2. Due timers fire. 3. One wait
+// submits all that was queued and sleeps, unless something is ready already. What is done is
+// queued, never run inside the wait.
+void loop::run_ready() {
+    counters_.turns += 1;
+    share_ = resumes_per_turn;
+    while (share_ > 0) {
+        suspension* next = ready_.pop();
+        if (!next) break;
+        drive(*next->waiter);
+    }
+}
+
+void loop::wait() {
+    if (!timers_.empty()) counters_.timers_fired += timers_.fire_due(now());
+
+    const bool posted = take_posted();
+    bool sleep = !posted && ready_.empty();
+    if (sleep && inbox_) sleep = inbox_->may_sleep();
+    backend_->wait(sleep ? timers_.next_deadline() : time_point::min(), ready_);
+    if (inbox_) inbox_->awake();
+}
+
+// The driver: runs one coroutine after the other at the same depth of the stack.
+void loop::drive(frame& first) {
+    frame* at = &first;
+    do {
+        counters_.resumes += 1;
+        share_ -= share_ > 0;
+        at->handle.resume();
+        if (spawned* ended = std::exchange(retired_, nullptr)) {
+            task_group& group = *ended->group_;
+            ended->handle.destroy();
+            group.child_ended();
+        }
+        at = std::exchange(next_, nullptr);
+        if (at && share_ == 0) {
+            // This chain has had its share of the turn. Its scope has a place in the queue for it.
+            next_scope_->turn.waiter = at;
+            ready_.push(next_scope_->turn);
+            return;
+        }
+    } while (at);
+}
+
+bool loop::start(operation& op) noexcept {
+    if (backend_->submit(op)) return true;
+    if (share_ > 1) {
+        share_ -= 1;
+        return false;
+    }
+    // A peer that always has data would keep this coroutine running for ever; let others in.
+    ready_.push(op);
+    return true;
+}
+
+std::int32_t loop::control(opcode code, int fd, void* data, std::size_t size,
+                           std::uint32_t flags) noexcept {
+    ANEL_ASSERT(finishes_inline(code));
+    operation op(code, fd, data, size, flags);
+    backend_->submit(op);
+    ANEL_ASSERT(op.state == op_state::done);
+    return op.result;
+}
+
+void loop::retire(spawned& ended) noexcept {
+    ANEL_ASSERT(retired_ == nullptr);
+    retired_ = &ended;
+}
+
+loop_counters loop::counters() const noexcept {
+    loop_counters now = counters_;
+    now.frames_new = frames_->allocated();
+    return now;
+}
+
+std::shared_ptr<mailbox> loop::inbox() {
+    if (!inbox_) inbox_ = std::make_shared<mailbox>(*backend_);
+    return inbox_;
+}
+
+bool loop::take_posted() {
+    if (!inbox_) return false;
+    detail::posted* call = inbox_->take();
+    const bool any = call != nullptr;
+    while (call) {
+        detail::posted* next = call->next;
+        call->take(call, true);
+        call = next;
+    }
+    return any;
+}
+
+const wait_kind& wait_kind_of(opcode code) noexcept {
+    static constexpr auto cancel = [](suspension& wait) noexcept {
+        auto& op = static_cast<operation&>(wait);
+        if (op.state == op_state::in_flight) wait.scope->owner().cancel(op);
+    };
+    static constexpr wait_kind control{"control", nullptr};  // done before anybody could cancel it
+    static constexpr std::array<wait_kind, 8> kinds{{
+        {"accept", cancel},
+        {"connect", cancel},
+        {"recv", cancel},
+        {"send", cancel},
+        {"recvfrom", cancel},
+        {"sendto", cancel},
+        {"offload", cancel},
+        {"resolve", cancel},
+    }};
+    return finishes_inline(code) ? control : kinds[static_cast<std::size_t>(code)];
+}
+
+}  // namespace anel

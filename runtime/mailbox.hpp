@@ -1,0 +1,46 @@
+// mailbox.hpp: calls from other threads, on their way to a loop.
+//
+// A sleeping loop is woken, a running one is not: it looks here before it sleeps. The two flags are
+// written and read in opposite order on both sides (sequentially consistent), so either the poster
+// sees the sleeper or the loop sees the post: no wake-up is lost.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/backend.hpp>
+#include <anel/post.hpp>
+
+#include <atomic>
+#include <mutex>
+
+namespace anel {
+
+class mailbox {
+public:
+    explicit mailbox(backend& waiter) noexcept : waiter_(&waiter) {}
+    mailbox(const mailbox&) = delete;
+    mailbox& operator=(const mailbox&) = delete;
+    ~mailbox() { discard(take()); }
+
+    /// Thread: any.
+    bool post(detail::posted* call) noexcept;
+
+    /// The rest is for the loop's thread. Takes all calls, oldest first.
+    detail::posted* take() noexcept;
+    /// Announces that the loop is about to sleep. False: there is something to take first.
+    bool may_sleep() noexcept;
+    void awake() noexcept { sleeping_.store(false, std::memory_order_relaxed); }
+    /// The loop ends: later posts are refused.
+    void close() noexcept;
+
+    static void discard(detail::posted* list) noexcept;
+
+private:
+    std::mutex mutex_;
+    backend* waiter_;  // null once the loop is gone
+    detail::posted* first_ = nullptr;
+    detail::posted* last_ = nullptr;
+    std::atomic<bool> filled_{false};
+    std::atomic<bool> sleeping_{false};
+};
+
+}  // namespace anel

@@ -1,0 +1,216 @@
+// posix.cpp: what each opcode means as a POSIX call.
+// SPDX-License-Identifier: MIT
+#include "runtime/posix.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+namespace anel {
+namespace {
+
+static_assert(sizeof(iovec) == sizeof(io_buffer) &&
+              offsetof(iovec, iov_base) == offsetof(io_buffer, data) &&
+              offsetof(iovec, iov_len) == offsetof(io_buffer, size));
+static_assert(sizeof(msghdr) <= sizeof(message::native));
+static_assert(sizeof(sockaddr_un) <= sizeof(socket_address::bytes));
+static_assert(sizeof(socklen_t) == sizeof(socket_address::size));
+
+constexpr std::int32_t answer(ssize_t returned) noexcept {
+    if (returned >= 0) return static_cast<std::int32_t>(returned);
+    // A receive timeout of the socket's own gives EAGAIN too; the library never sets one.
+    return errno == EAGAIN || errno == EWOULDBLOCK ? would_wait : -errno;
+}
+
+socket_address& address_of(const operation& op) noexcept {
+    return *static_cast<socket_address*>(op.data);
+}
+sockaddr* raw(socket_address& address) noexcept {
+    return reinterpret_cast<sockaddr*>(address.bytes);
+}
+
+std::int32_t open_socket(socket_kind kind, blocking mode) noexcept {
+    switch (kind) {
+        case socket_kind::tcp4: return make_socket(AF_INET, SOCK_STREAM, mode);
+        case socket_kind::tcp6: return make_socket(AF_INET6, SOCK_STREAM, mode);
+        case socket_kind::udp4: return make_socket(AF_INET, SOCK_DGRAM, mode);
+        case socket_kind::udp6: return make_socket(AF_INET6, SOCK_DGRAM, mode);
+        case socket_kind::unix_stream: return make_socket(AF_UNIX, SOCK_STREAM, mode);
+    }
+    return -EINVAL;
+}
+
+template <class T>
+std::int32_t set(int fd, int level, int name, const T& value) noexcept {
+    return ::setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+std::int32_t set_option(int fd, socket_option option, int value) noexcept {
+    switch (option) {
+        case socket_option::no_delay: return set(fd, IPPROTO_TCP, TCP_NODELAY, value);
+        case socket_option::reuse_address: return set(fd, SOL_SOCKET, SO_REUSEADDR, value);
+        case socket_option::reuse_port: return set(fd, SOL_SOCKET, SO_REUSEPORT, value);
+        case socket_option::v6_only: return set(fd, IPPROTO_IPV6, IPV6_V6ONLY, value);
+        case socket_option::send_buffer: return set(fd, SOL_SOCKET, SO_SNDBUF, value);
+        case socket_option::receive_buffer: return set(fd, SOL_SOCKET, SO_RCVBUF, value);
+        case socket_option::linger_reset:
+            return set(fd, SOL_SOCKET, SO_LINGER, linger{.l_onoff = value, .l_linger = 0});
+    }
+    return -EINVAL;
+}
+
+int how(std::uint32_t side) noexcept {
+    switch (static_cast<shutdown_side>(side)) {
+        case shutdown_side::receive: return SHUT_RD;
+        case shutdown_side::send: return SHUT_WR;
+        case shutdown_side::both: return SHUT_RDWR;
+    }
+    return SHUT_RDWR;
+}
+
+// Removes the file of a unix socket. Only a socket: a user's mistake must not delete a file.
+std::int32_t remove_path(socket_address& address) noexcept {
+    const auto& local = *reinterpret_cast<const sockaddr_un*>(address.bytes);
+    struct stat status{};
+    if (local.sun_path[0] == '\0') return 0;  // an abstract name has no file
+    if (::lstat(local.sun_path, &status) < 0) return -errno;
+    if (!S_ISSOCK(status.st_mode)) return -ENOTSOCK;
+    return ::unlink(local.sun_path) < 0 ? -errno : 0;
+}
+
+std::int32_t connect_or_conclude(operation& op) noexcept {
+    socket_address& peer = address_of(op);
+    if (op.size == 0) {  // size marks that the connect is under way
+        if (::connect(op.fd, raw(peer), peer.size) == 0) return 0;
+        if (errno != EINPROGRESS && errno != EINTR) return -errno;
+        op.size = 1;
+        return would_wait;
+    }
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (::getsockopt(op.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) return -errno;
+    if (error != 0) return -error;
+    // Woken without an error: connected, or woken for nothing. Only a connected socket has a peer.
+    socket_address name;
+    name.size = sizeof name.bytes;
+    return ::getpeername(op.fd, raw(name), &name.size) == 0 ? 0 : would_wait;
+}
+
+std::int32_t accept(operation& op, blocking mode) noexcept {
+    auto* peer = static_cast<socket_address*>(op.data);
+    if (peer) peer->size = sizeof peer->bytes;
+    const int fd =
+        accept_socket(op.fd, peer ? raw(*peer) : nullptr, peer ? &peer->size : nullptr, mode);
+    return fd == -EAGAIN || fd == -EWOULDBLOCK ? would_wait : fd;
+}
+
+std::int32_t attempt_once(operation& op) noexcept {
+    switch (op.code) {
+        case opcode::accept: return accept(op, blocking::no);
+        case opcode::connect: return connect_or_conclude(op);
+        case opcode::recv: return answer(::recv(op.fd, op.data, op.size, MSG_DONTWAIT));
+        case opcode::send: return answer(::send(op.fd, op.data, op.size, MSG_DONTWAIT | no_signal));
+        case opcode::sendmsg: {
+            auto& data = *static_cast<message*>(op.data);
+            return answer(::sendmsg(op.fd, native_message(data), MSG_DONTWAIT | no_signal));
+        }
+        case opcode::recvmsg: {
+            auto& data = *static_cast<message*>(op.data);
+            const std::int32_t received =
+                answer(::recvmsg(op.fd, native_message(data), MSG_DONTWAIT));
+            if (received >= 0) read_native_message(data);
+            return received;
+        }
+        default: break;
+    }
+    return -EOPNOTSUPP;
+}
+
+}  // namespace
+
+std::int32_t attempt(operation& op) noexcept {
+    for (;;) {
+        const std::int32_t result = attempt_once(op);
+        if (result == -EINTR) continue;
+        if (result < 0 || (op.flags & op_flag::whole) == 0) return result;
+        advance(op, static_cast<std::size_t>(result));
+        if (op.size == 0 || result == 0) return 0;
+    }
+}
+
+std::int32_t control_call(operation& op, blocking mode) noexcept {
+    const auto returned = [](int value) { return value < 0 ? -errno : value; };
+    switch (op.code) {
+        case opcode::open_socket: return open_socket(static_cast<socket_kind>(op.flags), mode);
+        case opcode::bind: return returned(::bind(op.fd, raw(address_of(op)), address_of(op).size));
+        case opcode::listen: return returned(::listen(op.fd, static_cast<int>(op.size)));
+        case opcode::local_address:
+            address_of(op).size = sizeof socket_address::bytes;
+            return returned(::getsockname(op.fd, raw(address_of(op)), &address_of(op).size));
+        case opcode::peer_address:
+            address_of(op).size = sizeof socket_address::bytes;
+            return returned(::getpeername(op.fd, raw(address_of(op)), &address_of(op).size));
+        case opcode::set_option:
+            return set_option(op.fd, static_cast<socket_option>(op.flags),
+                              static_cast<int>(op.size));
+        case opcode::shutdown: return returned(::shutdown(op.fd, how(op.flags)));
+        // EINTR included, the descriptor is gone: closing it again could close somebody else's.
+        case opcode::close: return returned(::close(op.fd));
+        case opcode::remove_path: return remove_path(address_of(op));
+        default: break;
+    }
+    return -EOPNOTSUPP;
+}
+
+msghdr* native_message(message& data) noexcept {
+    auto* native = new (data.native) msghdr{};
+    if (data.address) {
+        native->msg_name = data.address->bytes;
+        native->msg_namelen = data.address->size;
+    }
+    native->msg_iov = reinterpret_cast<iovec*>(data.buffers);
+    native->msg_iovlen = data.buffer_count;
+    return native;
+}
+
+void read_native_message(message& data) noexcept {
+    const auto* native = std::launder(reinterpret_cast<const msghdr*>(data.native));
+    if (data.address) data.address->size = native->msg_namelen;
+    data.truncated = (native->msg_flags & MSG_TRUNC) != 0;
+}
+
+void advance(operation& op, std::size_t moved) noexcept {
+    ANEL_ASSERT(moved <= op.size);
+    op.size -= moved;
+    if (op.code == opcode::recv || op.code == opcode::send) {
+        op.data = static_cast<std::byte*>(op.data) + moved;
+        return;
+    }
+    auto& data = *static_cast<message*>(op.data);
+    while (data.buffer_count > 0 && moved >= data.buffers->size) {
+        moved -= data.buffers->size;
+        data.buffers += 1;
+        data.buffer_count -= 1;
+    }
+    if (moved == 0) return;
+    data.buffers->data = static_cast<std::byte*>(data.buffers->data) + moved;
+    data.buffers->size -= moved;
+}
+
+time_point monotonic_now() noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return time_point(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
+
+}  // namespace anel

@@ -1,0 +1,39 @@
+// posix.hpp: operations as POSIX calls: the control calls of every backend, and the attempts of the
+// backends that are told about readiness.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "runtime/system.hpp"
+
+#include <anel/backend.hpp>
+
+#include <sys/socket.h>
+
+namespace anel {
+
+/// Performs a control call. Returns >= 0 or -errno. `mode` is what new sockets are made with.
+std::int32_t control_call(operation& op, blocking mode) noexcept;
+
+/// Tries `op` on a non-blocking descriptor. Returns >= 0, -errno, or would_wait.
+/// A `whole` operation goes on until the kernel would wait; its data and size say how far it came.
+std::int32_t attempt(operation& op) noexcept;
+inline constexpr std::int32_t would_wait = -0x10000;  // below every -errno
+
+/// Fills the msghdr inside a message and returns it.
+msghdr* native_message(message& data) noexcept;
+/// Takes over what the kernel said in that msghdr: address size, truncation.
+void read_native_message(message& data) noexcept;
+
+/// True for a recv or send on a stream of no bytes: done at once, or it would wait for data it
+/// does not want. Datagrams may well be empty.
+constexpr bool moves_nothing(const operation& op) noexcept {
+    return op.size == 0 && (op.code == opcode::recv || op.code == opcode::send);
+}
+
+/// Drops `moved` bytes from the front of what a `whole` operation still has to move.
+void advance(operation& op, std::size_t moved) noexcept;
+
+/// CLOCK_MONOTONIC.
+time_point monotonic_now() noexcept;
+
+}  // namespace anel

@@ -1,0 +1,173 @@
+// readiness.hpp: the backend for systems that tell when a descriptor is ready: epoll and poll(2).
+//
+// An operation is tried at once, unless the last one showed that there is nothing; if the kernel
+// would wait it is parked at its descriptor, and tried again when the poller says so. One reader
+// and one writer per descriptor. The operation means exactly what it means on io_uring.
+//
+// `Poller` has
+//   int watch(int fd, bool reading, bool writing)    what is wanted of fd now; 0 or -errno
+//   void forget(int fd)                              fd is about to be closed
+//   void wait(time_point until, time_point now, F)   calls F(fd, readable, writable, hung_up)
+//   static constexpr bool edges                      watch() is needed only once per descriptor
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "runtime/helpers.hpp"
+#include "runtime/posix.hpp"
+
+#include <anel/backend.hpp>
+
+#include <cerrno>
+#include <cstddef>
+#include <new>
+#include <vector>
+
+namespace anel {
+
+template <class Poller>
+class readiness final : public backend {
+public:
+    explicit readiness(backend_kind kind) : kind_(kind), poller_(waker_.descriptor()) {}
+    ~readiness() override { ANEL_ASSERT(in_flight() == 0); }
+
+    bool submit(operation& op) noexcept override {
+        if (finishes_inline(op.code)) return finished_inline(op, control(op));
+        if (needs_helper(op.code)) {
+            if (const std::int32_t error = helpers_.start(op)) return finished_inline(op, error);
+            started(op);
+            return true;
+        }
+        if (op.fd < 0) return finished_inline(op, -EBADF);
+        if (moves_nothing(op)) return finished_inline(op, 0);
+        try {
+            const std::int32_t result = try_or_park(op);
+            if (result != would_wait) return finished_inline(op, result);
+        } catch (const std::bad_alloc&) {
+            return finished_inline(op, -ENOMEM);
+        }
+        started(op);
+        return true;
+    }
+
+    void cancel(operation& op) noexcept override {
+        ANEL_ASSERT(op.state == op_state::in_flight);
+        counters_.cancels += 1;
+        if (needs_helper(op.code)) return helpers_.cancel(op);
+        if (op.cancel_wanted) return;
+        op.cancel_wanted = true;
+        slot& place = slot_of(op.fd);
+        ANEL_ASSERT(place.parked[is_outgoing(op.code)] == &op);
+        place.parked[is_outgoing(op.code)] = nullptr;
+        watch(op.fd, place);
+        op.result = -ECANCELED;
+        ended_.push(op);
+    }
+
+    void wait(time_point until, op_queue& done) noexcept override {
+        helpers_.collect(ended_);
+        // Nothing sleeps while something has ended, but the kernel is asked all the same: a busy
+        // program must not starve what arrives.
+        if (!ended_.empty()) until = time_point::min();
+        counters_.waits += 1;
+        poller_.wait(until, now(), [&](int fd, bool readable, bool writable, bool hung_up) {
+            if (fd == waker_.descriptor()) return waker_.clear();
+            on_ready(fd, readable, writable, hung_up);
+        });
+        helpers_.collect(ended_);
+        while (suspension* ended = ended_.pop()) finished(static_cast<operation&>(*ended), done);
+    }
+
+    void wake() noexcept override { waker_.signal(); }
+    [[nodiscard]] time_point now() const noexcept override { return monotonic_now(); }
+    [[nodiscard]] backend_kind kind() const noexcept override { return kind_; }
+
+private:
+    struct slot {
+        operation* parked[2] = {};  // [0] taking something in, [1] moving something out
+        bool exhausted[2] = {};     // the last try left nothing behind: do not try, park
+        bool hung_up = false;       // an end, an error or urgent data: a short read proves nothing
+        bool watched = false;       // with edges: the poller knows the descriptor
+    };
+
+    std::int32_t try_or_park(operation& op) {
+        slot& place = slot_of(op.fd);
+        operation*& parked = place.parked[is_outgoing(op.code)];
+        ANEL_ASSERT(parked == nullptr);
+        if (!place.exhausted[is_outgoing(op.code)]) {
+            const std::int32_t result = try_now(op, place);
+            if (result != would_wait) return result;
+        }
+        parked = &op;
+        const int error = watch(op.fd, place);
+        if (error == 0) return would_wait;
+        parked = nullptr;
+        return error;
+    }
+
+    slot& slot_of(int fd) {
+        const auto index = static_cast<std::size_t>(fd);
+        if (index >= slots_.size()) slots_.resize(index + index / 2 + 16);
+        return slots_[index];
+    }
+
+    std::int32_t control(operation& op) noexcept {
+        if (op.code == opcode::close && op.fd >= 0) {
+            slot& place = slot_of(op.fd);
+            ANEL_ASSERT(place.parked[0] == nullptr);  // cancelled and awaited before a close
+            ANEL_ASSERT(place.parked[1] == nullptr);
+            poller_.forget(op.fd);
+            place = slot{};
+        }
+        return control_call(op, blocking::no);
+    }
+
+    // A stream that gave less than was asked for is empty, and one that took less is full: the next
+    // try would only be told to wait. Any news about the descriptor ends that, and once the peer
+    // has hung up there is none to wait for. Datagrams and connections say nothing about the next
+    // one.
+    std::int32_t try_now(operation& op, slot& place) noexcept {
+        const std::size_t wanted = op.size;
+        const std::int32_t result = attempt(op);
+        const bool stream = op.code == opcode::recv && (op.flags & op_flag::whole) == 0;
+        const bool partial = stream && result > 0 && static_cast<std::size_t>(result) < wanted;
+        // Only with edges: the poller must have been watching when the rest did not come.
+        const bool known = Poller::edges ? place.watched : true;
+        place.exhausted[is_outgoing(op.code)] = partial && known && !place.hung_up;
+        return result;
+    }
+
+    void on_ready(int fd, bool readable, bool writable, bool hung_up) noexcept {
+        slot& place = slot_of(fd);
+        place.hung_up |= hung_up;
+        if (readable) advance_parked(place, 0);
+        if (writable) advance_parked(place, 1);
+        if (!Poller::edges) watch(fd, place);
+    }
+
+    void advance_parked(slot& place, std::size_t direction) noexcept {
+        place.exhausted[direction] = false;
+        operation* op = place.parked[direction];
+        if (!op) return;
+        const std::int32_t result = try_now(*op, place);
+        if (result == would_wait) return;
+        place.parked[direction] = nullptr;
+        op->result = result;
+        ended_.push(*op);
+    }
+
+    int watch(int fd, slot& place) {
+        if (Poller::edges && place.watched) return 0;
+        const int error = poller_.watch(fd, place.parked[0] != nullptr, place.parked[1] != nullptr);
+        place.watched = error == 0;
+        return error;
+    }
+
+    backend_kind kind_;
+    wake_signal waker_;
+    Poller poller_;
+    std::vector<slot> slots_;
+    op_queue ended_;
+    helper_threads helpers_{*this};
+};
+
+}  // namespace anel

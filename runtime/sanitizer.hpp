@@ -1,0 +1,36 @@
+// sanitizer.hpp: what the sanitizers must be told, and can be asked, about memory the kernel
+// writes.
+//
+// AddressSanitizer does not see the kernel write: a receive into a freed buffer passes unnoticed.
+// So every buffer is tested at both ends of its operation's flight.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ANEL_ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ANEL_ADDRESS_SANITIZER 1
+#endif
+#endif
+
+#ifdef ANEL_ADDRESS_SANITIZER
+extern "C" void* __asan_region_is_poisoned(void* begin, std::size_t size);
+#endif
+
+namespace anel {
+
+#ifdef ANEL_ADDRESS_SANITIZER
+inline constexpr bool address_sanitizer = true;
+/// True when any of these bytes may not be touched any more.
+inline bool poisoned(void* data, std::size_t size) noexcept {
+    return data && size > 0 && __asan_region_is_poisoned(data, size) != nullptr;
+}
+#else
+inline constexpr bool address_sanitizer = false;
+inline bool poisoned(void*, std::size_t) noexcept { return false; }
+#endif
+
+}  // namespace anel

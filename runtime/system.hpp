@@ -1,0 +1,43 @@
+// system.hpp: the few calls that differ between Linux and other POSIX systems.
+//
+// system_linux.cpp makes a descriptor and its flags in one call; system_posix.cpp needs two or
+// three. All return >= 0 or -errno. Every descriptor is close-on-exec.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/socket.h>
+
+namespace anel {
+
+#ifdef MSG_NOSIGNAL
+inline constexpr int no_signal = MSG_NOSIGNAL;
+#else
+inline constexpr int no_signal = 0;  // BSD and macOS: make_socket sets SO_NOSIGPIPE instead
+#endif
+
+enum class blocking : bool { no, yes };
+
+int make_socket(int family, int type, blocking mode) noexcept;
+int accept_socket(int listener, sockaddr* peer, socklen_t* size, blocking mode) noexcept;
+/// Two connected stream sockets. Receiving may block, sending does not.
+int make_socket_pair(int (&pair)[2]) noexcept;
+
+/// Wakes a thread that waits in the kernel: signal() makes descriptor() readable until clear().
+class wake_signal {
+public:
+    wake_signal();
+    wake_signal(const wake_signal&) = delete;
+    wake_signal& operator=(const wake_signal&) = delete;
+    ~wake_signal();
+
+    [[nodiscard]] int descriptor() const noexcept { return reading_; }
+    /// Thread: any.
+    void signal() noexcept;
+    void clear() noexcept;
+
+private:
+    int reading_ = -1;
+    int writing_ = -1;  // the same as reading_ where there is an eventfd
+};
+
+}  // namespace anel

@@ -1,0 +1,49 @@
+// task_group.cpp: children: adopted, ended, joined; the first error.
+// SPDX-License-Identifier: MIT
+#include <anel/task_group.hpp>
+
+namespace anel {
+
+void spawned::unhandled_exception() noexcept { group_->fail(std::current_exception()); }
+
+void task_group::adopt(spawned& child) noexcept {
+    child.group_ = this;
+    child.own_.open(scope_);
+    child.scope = &child.own_;
+    child.own_.turn.waiter = &child;
+    scope_.owner().ready(child.own_.turn);
+    live_ += 1;
+}
+
+void task_group::fail(std::exception_ptr error) noexcept {
+    try {
+        std::rethrow_exception(error);
+    } catch (const task_cancelled&) {
+        return;  // how a cancelled task ends; not an error of its own
+    } catch (...) {
+        if (!first_error_) first_error_ = std::move(error);
+    }
+    scope_.cancel();
+}
+
+void task_group::child_ended() noexcept {
+    ANEL_ASSERT(live_ > 0);
+    live_ -= 1;
+    if (live_ == 0 && joiner_) scope_.owner().ready(*std::exchange(joiner_, nullptr));
+}
+
+bool task_group::join_wait::start(cancel_scope& scope, frame& waiter) noexcept {
+    static constexpr wait_kind kind{"join", nullptr};
+    if (group_.live_ == 0) return false;
+    ANEL_ASSERT(group_.joiner_ == nullptr);
+    scope.begin_uncancellable_wait(*this, waiter, kind);
+    group_.joiner_ = this;
+    suspended_ = true;
+    return true;
+}
+
+void task_group::join_wait::finish() noexcept {
+    if (suspended_) scope->end_wait(*this);
+}
+
+}  // namespace anel

@@ -1,0 +1,373 @@
+// uring.cpp: the io_uring backend: one ring, one io_uring_enter per turn of the loop.
+//
+// An operation's address is the user_data of its submission, with a tag in the low bits. `owed`
+// counts the completions that the kernel still has to post for it: its own, and that of its cancel.
+// Only at zero is it done, so a late completion can never hit whatever lives at that address next.
+// owed == 0 with an operation in flight means that it has not reached the kernel: it is in
+// starved_.
+//
+// Knows: liburing, which nothing else includes. Must not know: coroutines.
+// SPDX-License-Identifier: MIT
+#include "runtime/backends.hpp"
+#include "runtime/helpers.hpp"
+#include "runtime/posix.hpp"
+
+#include <anel/error.hpp>
+
+#include <liburing.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+
+namespace anel {
+namespace {
+
+enum class tag : std::uint64_t { own = 0, cancel = 1, wake = 2, mask = 7 };
+static_assert(alignof(operation) >= 8);
+
+// Newer than the header of liburing 2.3; values of the kernel's interface.
+constexpr unsigned feature_no_iowait = 1U << 17;  // 6.15
+constexpr unsigned enter_no_iowait = 1U << 7;     // an idle wait is not counted as I/O wait
+
+// What this backend cannot do without. EXT_ARG (5.11) is the youngest.
+constexpr unsigned features_needed =
+    IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_FAST_POLL | IORING_FEAT_EXT_ARG;
+
+constexpr std::size_t longest_transfer = 0x7ffff000;  // MAX_RW_COUNT; the length field has 32 bits
+
+class uring final : public backend {
+public:
+    explicit uring(const backend_options& options) { set_up(options); }
+    ~uring() override;
+
+    bool submit(operation& op) noexcept override;
+    void cancel(operation& op) noexcept override;
+    void wait(time_point until, op_queue& done) noexcept override;
+    void wake() noexcept override { waker_.signal(); }
+    [[nodiscard]] time_point now() const noexcept override { return monotonic_now(); }
+    [[nodiscard]] backend_kind kind() const noexcept override { return backend_kind::io_uring; }
+
+private:
+    void set_up(const backend_options& options);
+    int try_set_up(unsigned flags, unsigned entries, unsigned completions) noexcept;
+
+    io_uring_sqe* next_sqe() noexcept;
+    bool prepare(operation& op) noexcept;
+    bool prepare_cancel(operation& op) noexcept;
+    void flush_waiting() noexcept;
+    unsigned publish() noexcept;
+    int enter(unsigned wait_for, time_point until) noexcept;
+    bool kernel_has_news() const noexcept;
+    void reap() noexcept;
+    void completed(operation& op, std::int32_t result) noexcept;
+    void owed_one_less(operation& op) noexcept;
+
+    io_uring ring_{};
+    wake_signal waker_;
+    helper_threads helpers_{*this};
+    bool waker_armed_ = false;
+    bool must_enter_to_reap_ = false;  // no TASKRUN flag: only a system call shows what is there
+    op_queue starved_;                 // in flight, but not yet in the submission queue
+    op_queue unsent_cancels_;          // operations whose cancel found no room
+    op_queue ended_;
+};
+
+// --- set-up -------------------------------------------------------------------------------------
+
+int uring::try_set_up(unsigned flags, unsigned entries, unsigned completions) noexcept {
+    io_uring_params parameters{};
+    parameters.flags = flags | IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE;
+    parameters.cq_entries = std::max(completions, entries);
+    const int error = io_uring_queue_init_params(entries, &ring_, &parameters);
+    if (error < 0) return error;
+    if ((parameters.features & features_needed) != features_needed) {
+        io_uring_queue_exit(&ring_);
+        return -EOPNOTSUPP;
+    }
+    return 0;
+}
+
+// From the newest flags to none (kernels 6.1, 5.19, older), and from the wanted size to a tiny
+// ring: an unprivileged process with a small RLIMIT_MEMLOCK cannot have a large one.
+void uring::set_up(const backend_options& options) {
+    constexpr unsigned newest = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                                IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL;
+    constexpr unsigned middle =
+        IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL;
+    constexpr unsigned smallest = 8;
+    unsigned entries = std::max(options.submission_entries, 2U);
+    unsigned completions = options.completion_entries;
+    // The ring of a process that just ended is torn down later, and its memory counts until then.
+    int patience = 5;
+    for (;;) {
+        int error = -EINVAL;
+        for (const unsigned flags : {newest, middle, 0U}) {
+            error = try_set_up(flags, entries, completions);
+            must_enter_to_reap_ = (flags & IORING_SETUP_TASKRUN_FLAG) == 0;
+            if (error != -EINVAL) break;
+        }
+        if (error == 0) break;
+        if (error == -ENOMEM && patience > 0) {
+            patience -= 1;
+            (void)::poll(nullptr, 0, 2);
+        } else if (error == -ENOMEM && entries > smallest) {
+            entries /= 2;
+            completions = std::max(completions / 2, 2 * entries);
+        } else {
+            throw_errno(-error, "io_uring_setup", {});
+        }
+    }
+    io_uring_ring_dontfork(&ring_);
+    (void)io_uring_register_ring_fd(
+        &ring_);  // saves a descriptor look-up per enter; not before 5.18
+    // The submission queue's indirection, filled once: entry i is submission i.
+    for (unsigned i = 0; i < ring_.sq.ring_entries; ++i) ring_.sq.array[i] = i;
+}
+
+// The kernel tears a ring down after close() has returned. So everything is cancelled and seen to
+// have ended first, and nothing of ours is the kernel's when the memory goes.
+uring::~uring() {
+    ANEL_ASSERT(in_flight() == 0);
+    if (waker_armed_) {
+        if (io_uring_sqe* sqe = next_sqe()) {
+            io_uring_prep_poll_remove(sqe, static_cast<std::uint64_t>(tag::wake));
+            io_uring_sqe_set_data64(sqe, static_cast<std::uint64_t>(tag::mask));
+        }
+        while (waker_armed_) {
+            const int error = enter(1, never);
+            if (error < 0 && error != -EINTR && error != -EAGAIN && error != -EBUSY) break;
+            reap();
+        }
+    }
+    io_uring_queue_exit(&ring_);
+}
+
+// --- submitting ---------------------------------------------------------------------------------
+
+// A free submission entry; when the queue is full it is handed over first. Null only when the
+// kernel takes none just now: the caller then keeps what it wanted to submit.
+io_uring_sqe* uring::next_sqe() noexcept {
+    io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
+    if (sqe) return sqe;
+    const unsigned ready = publish();
+    (void)io_uring_enter2(static_cast<unsigned>(ring_.enter_ring_fd), ready, 0,
+                          (ring_.int_flags & 1U) != 0 ? IORING_ENTER_REGISTERED_RING : 0U, nullptr,
+                          0);
+    counters_.waits += 1;
+    return io_uring_get_sqe(&ring_);
+}
+
+bool uring::submit(operation& op) noexcept {
+    if (finishes_inline(op.code)) return finished_inline(op, control_call(op, blocking::yes));
+    if (needs_helper(op.code)) {
+        if (const std::int32_t error = helpers_.start(op)) return finished_inline(op, error);
+        started(op);
+        return true;
+    }
+    if (op.fd < 0) return finished_inline(op, -EBADF);
+    if (moves_nothing(op)) return finished_inline(op, 0);
+    started(op);
+    // First come, first submitted.
+    if (!starved_.empty() || !prepare(op)) starved_.push(op);
+    return true;
+}
+
+// What each opcode is for io_uring. user_data comes last: the prep functions of some versions clear
+// it, those of others leave what the slot's last user wrote.
+bool uring::prepare(operation& op) noexcept {
+    io_uring_sqe* sqe = next_sqe();
+    if (!sqe) return false;
+    const int whole = (op.flags & op_flag::whole) != 0 ? MSG_WAITALL : 0;
+    const std::size_t size = std::min(op.size, longest_transfer);
+    switch (op.code) {
+        case opcode::accept: {
+            auto* peer = static_cast<socket_address*>(op.data);
+            if (peer) peer->size = sizeof peer->bytes;
+            io_uring_prep_accept(sqe, op.fd,
+                                 peer ? reinterpret_cast<sockaddr*>(peer->bytes) : nullptr,
+                                 peer ? &peer->size : nullptr, SOCK_CLOEXEC);
+            break;
+        }
+        case opcode::connect: {
+            auto* peer = static_cast<socket_address*>(op.data);
+            io_uring_prep_connect(sqe, op.fd, reinterpret_cast<sockaddr*>(peer->bytes), peer->size);
+            break;
+        }
+        case opcode::recv: io_uring_prep_recv(sqe, op.fd, op.data, size, whole); break;
+        case opcode::send: io_uring_prep_send(sqe, op.fd, op.data, size, whole | no_signal); break;
+        case opcode::recvmsg:
+            io_uring_prep_recvmsg(sqe, op.fd, native_message(*static_cast<message*>(op.data)), 0);
+            break;
+        case opcode::sendmsg:
+            io_uring_prep_sendmsg(sqe, op.fd, native_message(*static_cast<message*>(op.data)),
+                                  static_cast<unsigned>(whole | no_signal));
+            break;
+        default: detail::assertion_failed("a known opcode", __FILE__, __LINE__);
+    }
+    io_uring_sqe_set_data64(sqe, reinterpret_cast<std::uintptr_t>(&op));
+    op.owed = 1;
+    return true;
+}
+
+bool uring::prepare_cancel(operation& op) noexcept {
+    io_uring_sqe* sqe = next_sqe();
+    if (!sqe) return false;
+    const auto target = reinterpret_cast<std::uintptr_t>(&op);
+    io_uring_prep_cancel64(sqe, target, 0);
+    io_uring_sqe_set_data64(sqe, target | static_cast<std::uint64_t>(tag::cancel));
+    return true;
+}
+
+void uring::cancel(operation& op) noexcept {
+    ANEL_ASSERT(op.state == op_state::in_flight);
+    counters_.cancels += 1;
+    if (needs_helper(op.code)) return helpers_.cancel(op);
+    if (op.cancel_wanted) return;
+    op.cancel_wanted = true;
+    if (op.owed == 0) {  // the kernel never saw it
+        const bool removed = starved_.remove(op);
+        ANEL_ASSERT(removed);
+        op.result = -ECANCELED;
+        ended_.push(op);
+        return;
+    }
+    op.owed += 1;
+    if (!unsent_cancels_.empty() || !prepare_cancel(op)) unsent_cancels_.push(op);
+}
+
+// Moves to the submission queue what found no room before.
+void uring::flush_waiting() noexcept {
+    if (!waker_armed_) {
+        if (io_uring_sqe* sqe = next_sqe()) {
+            io_uring_prep_poll_add(sqe, waker_.descriptor(), POLLIN);
+            io_uring_sqe_set_data64(sqe, static_cast<std::uint64_t>(tag::wake));
+            waker_armed_ = true;
+        }
+    }
+    while (suspension* first = unsent_cancels_.front()) {
+        auto& op = static_cast<operation&>(*first);
+        const bool arrived = op.owed == 1;  // only the cancel is owed: there is nothing to cancel
+        if (!arrived && !prepare_cancel(op)) break;
+        unsent_cancels_.pop();
+        if (arrived) owed_one_less(op);
+    }
+    while (suspension* first = starved_.front()) {
+        if (!prepare(static_cast<operation&>(*first))) break;
+        starved_.pop();
+    }
+}
+
+// --- waiting ------------------------------------------------------------------------------------
+
+// Shows the kernel what was filled in. Returns how many entries it has not taken yet.
+unsigned uring::publish() noexcept {
+    io_uring_smp_store_release(ring_.sq.ktail, ring_.sq.sqe_tail);
+    return ring_.sq.sqe_tail - io_uring_smp_load_acquire(ring_.sq.khead);
+}
+
+// liburing's own submit-and-wait functions cannot say NO_IOWAIT in version 2.3, so the one system
+// call is made here. Returns what it returned: entries taken, or -errno.
+int uring::enter(unsigned wait_for, time_point until) noexcept {
+    unsigned flags = IORING_ENTER_GETEVENTS;
+    if ((ring_.int_flags & 1U) != 0) flags |= IORING_ENTER_REGISTERED_RING;
+    if ((ring_.features & feature_no_iowait) != 0) flags |= enter_no_iowait;
+    __kernel_timespec patience{};
+    io_uring_getevents_arg argument{};
+    if (wait_for > 0 && until != never) {
+        const duration left = std::max(until - now(), duration::zero());
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+        patience.tv_sec = seconds.count();
+        patience.tv_nsec = (left - seconds).count();
+        argument.ts = reinterpret_cast<std::uintptr_t>(&patience);
+        flags |= IORING_ENTER_EXT_ARG;
+    }
+    const bool timed = (flags & IORING_ENTER_EXT_ARG) != 0;
+    counters_.waits += 1;
+    return io_uring_enter2(static_cast<unsigned>(ring_.enter_ring_fd), publish(), wait_for, flags,
+                           timed ? reinterpret_cast<sigset_t*>(&argument) : nullptr,
+                           timed ? sizeof argument : 0);
+}
+
+bool uring::kernel_has_news() const noexcept {
+    if (must_enter_to_reap_) return true;
+    return (io_uring_smp_load_acquire(ring_.sq.kflags) &
+            (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+
+void uring::wait(time_point until, op_queue& done) noexcept {
+    helpers_.collect(ended_);
+    flush_waiting();
+    const bool may_sleep =
+        until != time_point::min() && ended_.empty() && io_uring_cq_ready(&ring_) == 0;
+    // EINTR, ETIME, EBUSY, EAGAIN: what was not submitted is counted again at the next enter, and
+    // the loop comes back.
+    if (may_sleep || publish() > 0 || kernel_has_news()) (void)enter(may_sleep ? 1 : 0, until);
+    reap();
+    // Completions that did not fit are kept by the kernel until an enter brings them over.
+    while (io_uring_cq_has_overflow(&ring_)) {
+        if (enter(0, never) < 0) break;
+        reap();
+    }
+    helpers_.collect(ended_);
+    while (suspension* ended = ended_.pop()) finished(static_cast<operation&>(*ended), done);
+}
+
+// Nothing is submitted or resumed in here; the whole batch is taken, then the queue is released.
+void uring::reap() noexcept {
+    unsigned head = 0;
+    unsigned seen = 0;
+    io_uring_cqe* cqe = nullptr;
+    io_uring_for_each_cqe(&ring_, head, cqe) {
+        seen += 1;
+        const std::uint64_t data = cqe->user_data;
+        const auto kind = static_cast<tag>(data & static_cast<std::uint64_t>(tag::mask));
+        auto* op = reinterpret_cast<operation*>(data & ~static_cast<std::uint64_t>(tag::mask));
+        switch (kind) {
+            case tag::own: completed(*op, cqe->res); break;
+            case tag::cancel: owed_one_less(*op); break;  // its own completion tells how it ended
+            case tag::wake:
+                waker_armed_ = false;
+                waker_.clear();
+                break;
+            case tag::mask: break;  // the removal of the waker's poll
+        }
+    }
+    io_uring_cq_advance(&ring_, seen);
+}
+
+void uring::completed(operation& op, std::int32_t result) noexcept {
+    ANEL_ASSERT(op.state == op_state::in_flight);
+    op.result = result;
+    if (op.code == opcode::recvmsg && result >= 0) {
+        read_native_message(*static_cast<message*>(op.data));
+    }
+    if ((op.flags & op_flag::whole) != 0 && result >= 0) {
+        advance(op, static_cast<std::size_t>(result));
+        // Cut short: by a cancel, which wants no more; or by the kernel (before 5.19 a send did not
+        // wait for all), and then it goes on.
+        const bool more = op.size > 0 && result > 0;
+        op.result = more && op.cancel_wanted ? -ECANCELED : 0;
+        if (more && !op.cancel_wanted) {
+            op.owed = 0;
+            starved_.push(op);
+            return;
+        }
+    }
+    owed_one_less(op);
+}
+
+void uring::owed_one_less(operation& op) noexcept {
+    ANEL_ASSERT(op.owed > 0);
+    op.owed -= 1;
+    if (op.owed == 0) ended_.push(op);
+}
+
+}  // namespace
+
+std::unique_ptr<backend> make_uring_backend(const backend_options& options) {
+    return std::make_unique<uring>(options);
+}
+
+}  // namespace anel

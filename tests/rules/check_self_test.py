@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Plants violations of every rule of check.py in a temporary tree: a rule must be able to fail."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+import check
+
+HEADER = "// {name}: planted.\n// SPDX-License-Identifier: MIT\n"  # The code starts on line 3.
+
+# rule -> files that break it, each as (path, code, line of the violation).
+WRONG = {
+    "net_names_no_backend": [
+        ("net/tcp.cpp", '#include "runtime/uring.hpp"', 3),
+        ("net/tcp.cpp", '\n#include "runtime/readiness.hpp"', 4),
+        ("net/tcp.cpp", "auto x = backend_kind::io_uring;", 3),
+        ("net/tcp.cpp", "int x = epoll_create1(0);", 3),
+    ],
+    "net_makes_no_system_call": [
+        ("net/tcp.cpp", "int f() { return ::socket(1, 2, 3); }", 3),
+        ("net/tcp.cpp", "void f() {\n    ::close(fd);\n}", 4),
+        ("net/tcp.cpp", "long f() { return syscall(1); }", 3),
+        ("net/tcp.cpp", "#include <sys/socket.h>", 3),
+        ("net/endpoint.cpp", "#include <unistd.h>", 3),
+    ],
+    "runtime_knows_no_net": [
+        ("runtime/loop.cpp", "#include <anel/tcp.hpp>\nvoid f() { h.resume(); }", 3),
+        ("runtime/task.hpp", '#include "net/framing.hpp"', 3),
+    ],
+    "liburing_in_one_file": [
+        ("runtime/backend.cpp", "#include <liburing.h>", 3),
+        ("bench/raw.cpp", "#include <liburing.h>", 3),
+    ],
+    "resume_in_one_place": [
+        ("runtime/task.cpp", "void f() { h.resume(); }", 3),
+        ("runtime/loop.cpp", "void f() { h.resume(); }\nvoid g() { h->resume(); }", 4),
+        ("runtime/loop.cpp", "// h.resume() is said, not done", 1),
+    ],
+    "no_thread_local": [
+        ("runtime/loop.cpp", "thread_local int x;\nvoid f() { h.resume(); }", 3),
+        ("runtime/frame_pool.cpp", "thread_local int a;\nthread_local int b;", 4),
+    ],
+    "no_mutable_globals": [
+        ("runtime/a.cpp", "namespace anel {\nint counter = 0;\n}", 4),
+        ("runtime/a.cpp", "namespace {\nstd::atomic<int> counter(0);\n}", 4),
+        ("runtime/a.cpp", "std::vector<int> list{1, 2};", 3),
+        ("runtime/a.cpp", 'const char* text = "x";', 3),
+        ("runtime/a.cpp", "void f() {\n    static int calls;\n}", 4),
+        ("runtime/anel/a.hpp", "struct x {\n    static inline int live = 0;\n};", 4),
+        ("runtime/signals.cpp", "int a;\nint b;", 4),
+    ],
+    "no_singletons": [("net/a.hpp", "struct pool { static pool& instance(); };", 3)],
+    "no_os_header_in_public_headers": [
+        ("net/anel/tcp.hpp", "#include <sys/socket.h>", 3),
+        ("runtime/anel/signals.hpp", "#include <signal.h>", 3),
+    ],
+    "nothing_shared_on_an_operations_path": [
+        ("runtime/anel/operation.hpp", "std::shared_ptr<int> x();", 3),
+        ("net/anel/udp.hpp", "void f(std::function<void()> f);", 3),
+    ],
+    "clock_belongs_to_the_backend": [
+        ("runtime/timer.cpp", "auto f() { return std::chrono::steady_clock::now(); }", 3),
+        ("examples/a.cpp", "void f() { clock_gettime(CLOCK_MONOTONIC, &t); }", 3),
+    ],
+    "randomness_belongs_to_the_loop": [
+        ("net/connect.cpp", "void f() { std::random_device d; }", 3),
+        ("net/connect.cpp", "int f() { return rand() % 7; }", 3),
+    ],
+    "no_sleep_in_tests": [
+        ("tests/net/a_test.cpp", "void f() { std::this_thread::sleep_for(1s); }", 3),
+        ("tests/net/a_test.cpp", "void f() { usleep(5); }", 3),
+        ("tests/e2e/test_a.py", "time.sleep(1)", 1),
+    ],
+    "no_detached_threads": [("runtime/loop.hpp", "void f() { thread.detach(); }", 3)],
+    "file_starts_with_its_name": [
+        ("net/a.cpp", None, 1),
+        ("bench/b.cpp", None, 1),
+    ],
+    "size_of_files_and_lines": [
+        ("net/a.cpp", "\n" * 499, 501),
+        ("dev", "#" * 101, 1),
+        ("tests/e2e/test_a.py", "\n" + "#" * 101, 2),
+    ],
+    "virtual_only_in_backend": [
+        ("runtime/loop.hpp", "struct x { virtual void f(); };", 3),
+        ("runtime/uring.cpp", "class uring : public backend {\n    int now() override;\n};", 3),
+    ],
+    "await_is_safe_on_every_compiler": [
+        ("net/a.cpp", "task<> f() {\n    if (co_await g()) h();\n}", 4),
+        ("net/a.cpp", "task<> f() { if (a) b(); else if (co_await g()) h(); }", 3),
+        ("net/a.cpp", "task<> f() { while (co_await g()) {} }", 3),
+        ("net/a.cpp", "task<> f() { do {} while (co_await g()); }", 3),
+        ("net/a.cpp", "task<> f() { while (auto n = co_await g() && co_await h()) {} }", 3),
+        ("net/a.cpp", "task<> f() { for (; co_await g();) {} }", 3),
+        ("net/a.cpp", "task<> f() { switch (co_await g()) {} }", 3),
+        ("net/a.cpp", "task<> f() { co_await g([=] { h(); }); }", 3),
+        ("net/a.cpp", "task<> f() { co_await g([text] { h(); }); }", 3),
+        ("net/a.cpp", "task<> f() { co_await g([&, p = std::move(q)](int) mutable { h(); }); }", 3),
+        ("net/a.cpp", "task<> f() { co_await g({1, 2}); }", 3),
+        ("net/a.cpp", "task<> f() { co_await g(a,\n    {1, 2}); }", 3),
+        ("net/a.cpp", "task<> f() { co_await g(options{.name = text}); }", 3),
+        ("examples/a.cpp", "auto l = [&](int x) -> task<> {\n    if (co_await g()) h();\n};", 4),
+        ("tests/net/a_test.cpp", "task<> f() { g([&] { h(); },\n    co_await i({})); }", 4),
+    ],
+}
+
+# Files that no rule may object to.
+RIGHT = [
+    ("net/tcp.cpp", "task<tcp_listener> tcp_listener::bind(endpoint at) { return x.close(); }"),
+    ("net/tcp.cpp", '// io_uring, ::socket(\nconst char* const text = "epoll_wait io_uring";'),
+    ("net/endpoint.cpp", "#include <netinet/in.h>\n#include <sys/socket.h>\n#include <sys/un.h>"),
+    ("runtime/uring.cpp", "#include <liburing.h>\nauto t() { return steady_clock::now(); }"),
+    ("runtime/loop.cpp", "void f() { std::exchange(next, nullptr).resume(); }"),
+    ("runtime/frame_pool.cpp", "thread_local int pool;"),
+    ("runtime/signals.cpp", "std::atomic<int> caught{0};"),
+    ("runtime/signals.cpp", "namespace {\nstd::atomic<int> caught[64];\n}"),
+    ("bench/servers/raw.cpp", "#include <liburing.h>"),
+    ("runtime/loop.cpp", "std::shared_ptr<mailbox> f() { return h.resume(); }"),
+    ("runtime/a.cpp", "const int a = 1;\nconstexpr int b{2};\n"
+                      "inline constexpr auto c = 3;\n"
+                      "const std::array<const char*, 1> d = {0};\nusing e = int;\n"
+                      "int f(int g = 1);\n"
+                      "struct h {\n    int i = 0;\n    static h make(int);\n};\n"
+                      "enum class j { k };\n"
+                      "h::h() : i{1}, l{2} { int m = 3; m = 4; }\n"
+                      "template <class T>\nT n() { o = 1; }\n"
+                      "static_assert(sizeof(int) == 4);\n"
+                      "auto p() -> int { return 1; }\n"
+                      "void q() { static constexpr int r = 1; static const int s = 2; }\n"
+                      "std::error_code t(const u& v) noexcept { return w; }"),
+    ("runtime/posix.cpp", "auto f() { return std::chrono::steady_clock::now(); }"),
+    ("runtime/timer.cpp", "auto f() { return loop_.now(); }"),
+    ("net/connect.cpp", "auto f() { return loop_.rand(); }"),
+    ("tests/net/a_test.cpp", "task<> f() { co_await anel::sleep_for(1s); }"),
+    ("tests/net/a_test.cpp", "task<> f() { co_await sleep_for(2s); }"),
+    ("tests/e2e/test_a.py", "time.sleep(0.01)  # polls: the port of the server"),
+    ("runtime/helpers.cpp", "void f() { thread.detach(); }"),
+    ("runtime/anel/backend.hpp", "struct backend { virtual void f() = 0; };"),
+    ("runtime/uring.cpp", "class uring final : public backend {\n    int now() override;\n};"),
+    ("tests/compilers/a.cpp", "task<> f() { if (co_await g()) h(); a.resume(); }"),
+    ("net/a.cpp", "task<> f() {\n    bool ok = co_await g();\n    if (ok) co_await h();\n"
+                  "    while (auto n = co_await c.recv(buf)) co_await c.send(first(n));\n"
+                  "    while (const auto n = co_await g()) { h({1}); }\n"
+                  "    if (ok) { a({1, 2}); } else { co_await b(); }\n"
+                  "    auto k = [x] { return x; };\n    co_await l(std::move(k));\n"
+                  "    co_await m([&](int y) -> task<> {\n        n({1});\n    });\n"
+                  "    co_await o([&, &z] { p([q] { r({1}); }); });\n    co_await buf[0];\n"
+                  "    co_await s([this] { t(); });\n    auto& [u, v] = w;\n"
+                  "    EXPECT_EQ(co_await x(), 1);\n"
+                  "    auto aa = [bb](int) { return 1'000'000; };\n    int cc = co_await dd;\n}\n"
+                  "struct ee : ff {\n    ee(int gg = {}) : hh_{gg}, ii_(1) { jj({1}); }\n};"),
+]
+
+
+def violations(path, code):
+    """What check.py says about a tree that holds this one file, and a public header of net."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = {"net/anel/tcp.hpp": ""}
+        files[path] = code
+        for name, text in files.items():
+            file = Path(folder, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            header = HEADER.format(name=file.name) if name.endswith(("pp")) else ""
+            file.write_text("int x;\n" if text is None else header + text + "\n")
+        tree = check.Tree(Path(folder))
+        return [(name, *found) for name, rule in check.RULES.items() for found in rule(tree)]
+
+
+class rules(unittest.TestCase):
+    def test_every_rule_has_a_planted_violation(self):
+        self.assertEqual(set(WRONG), set(check.RULES))
+
+    def test_planted_violations_are_found_where_they_are(self):
+        for rule, cases in WRONG.items():
+            for path, code, line in cases:
+                with self.subTest(rule=rule, path=path, code=code):
+                    found = [(name, at, number) for name, at, number, _ in violations(path, code)]
+                    self.assertIn((rule, path, line), found)
+
+    def test_good_code_passes(self):
+        for path, code in RIGHT:
+            with self.subTest(path=path, code=code):
+                self.assertEqual(violations(path, code), [])
+
+    def test_this_repository_has_the_files_that_rules_name(self):
+        # A rule about a file that was renamed would pass for ever.
+        root = Path(__file__).resolve().parents[2]
+        for name in ("runtime/loop.cpp", "runtime/uring.cpp", "runtime/anel/operation.hpp",
+                     "runtime/anel/backend.hpp", "net/endpoint.cpp", "net/anel/tcp.hpp"):
+            self.assertTrue((root / name).is_file(), name)
+
+
+if __name__ == "__main__":
+    unittest.main()
