@@ -1,0 +1,21 @@
+// anel.hpp: everything public, in one include.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+// Tasks and waiting.
+#include <anel/event.hpp>
+#include <anel/offload.hpp>
+#include <anel/post.hpp>
+#include <anel/run.hpp>
+#include <anel/sleep.hpp>
+#include <anel/task.hpp>
+#include <anel/task_group.hpp>
+#include <anel/timeout.hpp>
+
+// The network.
+#include <anel/buffered_reader.hpp>
+#include <anel/endpoint.hpp>
+#include <anel/resolve.hpp>
+#include <anel/serve.hpp>
+#include <anel/tcp.hpp>
+#include <anel/udp.hpp>

@@ -1,0 +1,132 @@
+// socket.hpp: what every socket is: the owner of a descriptor in a loop, and its operations.
+//
+// Invariants: at most one operation takes something in and one moves something out at a time (two
+// receives have no order on io_uring); the socket does not move, and is not destroyed, while one
+// does.
+//
+// Knows: operations and the loop. Must not know: which backend runs; it makes no system call.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/endpoint.hpp>
+#include <anel/io.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace anel {
+
+class socket;
+
+namespace detail {
+
+/// Follows one socket wherever it is moved, until it is closed: serve() ends idle sessions with it.
+class socket_observer {
+public:
+    explicit socket_observer(socket& watched) noexcept;
+    socket_observer(const socket_observer&) = delete;
+    socket_observer& operator=(const socket_observer&) = delete;
+    ~socket_observer();
+
+    /// The socket, wherever it is now; null once it is closed.
+    [[nodiscard]] socket* watched() const noexcept { return watched_; }
+
+private:
+    friend socket;
+    socket* watched_;
+};
+
+}  // namespace detail
+
+/// Owner of a descriptor. Move-only. The destructor closes at once; it never blocks.
+class socket {
+public:
+    class close_wait;
+
+    socket() noexcept = default;
+    socket(socket&& other) noexcept { take(other); }
+    socket& operator=(socket&& other) noexcept;
+    ~socket() { close_now(); }
+
+    [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
+    /// The descriptor, -1 when closed. For setting options the library does not know.
+    [[nodiscard]] int native_handle() const noexcept { return fd_; }
+    /// The address this socket is bound to.
+    /// Errors  EBADF when closed.
+    [[nodiscard]] endpoint local_endpoint() const;
+
+    /// Ends what other tasks wait for on this socket with ECANCELED, waits until they know, and
+    /// closes. A cancel does not shorten it.
+    [[nodiscard]] close_wait close() noexcept;
+    /// From now on a receive gives what has arrived already, and then 0, the end of the stream.
+    void shutdown_receive() noexcept;
+    /// Closes at once. Nothing may be waiting on this socket, which is asserted.
+    void close_now() noexcept;
+
+protected:
+    socket(loop& owner, int fd) noexcept : loop_(&owner), fd_(fd) {}
+
+    /// A control call on this socket. Returns >= 0 or -errno.
+    std::int32_t control(opcode code, void* data = nullptr, std::size_t size = 0,
+                         std::uint32_t flags = 0) const noexcept;
+    /// The same; an error is thrown, naming `operation` and `subject`.
+    void require(std::int32_t result, const char* operation, const endpoint& subject) const;
+
+    loop* loop_ = nullptr;
+
+private:
+    template <class Derived>
+    friend class socket_io;
+    friend detail::socket_observer;
+
+    void take(socket& other) noexcept;
+    void claim(operation& op) noexcept;
+    void release(operation& op) noexcept;
+
+    int fd_ = -1;
+    operation* pending_[2] = {};  // [0] taking in, [1] moving out
+    close_wait* closer_ = nullptr;
+    detail::socket_observer* observer_ = nullptr;
+};
+
+class socket::close_wait : public suspension {
+public:
+    explicit close_wait(socket& closing) noexcept : closing_(closing) {}
+    bool start(cancel_scope& scope, frame& waiter) noexcept;
+    void finish() noexcept;
+
+private:
+    socket& closing_;
+};
+
+inline socket::close_wait socket::close() noexcept { return close_wait(*this); }
+
+/// An operation on a socket; see io.
+template <class Derived>
+class socket_io : public io<Derived> {
+public:
+    socket_io(socket& on, opcode code, void* data = nullptr, std::size_t size = 0,
+              std::uint32_t flags = 0) noexcept
+        : io<Derived>(code, -1, data, size, flags), socket_(on) {}
+
+    bool start(cancel_scope& scope, frame& waiter) noexcept {
+        socket_.claim(*this);
+        return io<Derived>::start(scope, waiter);
+    }
+    auto finish() {
+        socket_.release(*this);
+        return io<Derived>::finish();
+    }
+    template <class Complete = Derived>
+    auto try_finish() {
+        socket_.release(*this);
+        return io<Derived>::template try_finish<Complete>();
+    }
+
+protected:
+    socket& socket_;
+};
+
+}  // namespace anel

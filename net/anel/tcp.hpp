@@ -1,0 +1,319 @@
+// tcp.hpp: tcp_listener, tcp_stream and connect(): the calls of a first lecture on sockets,
+// awaited.
+//
+// The same two types serve unix stream sockets, whose endpoints begin with "unix:".
+//
+// Knows: operations on a socket. Must not know: which backend runs; it makes no system call.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/packed_endpoint.hpp>
+#include <anel/socket.hpp>
+#include <anel/task.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace anel {
+
+/// Bytes to send: made from a span of bytes or characters, or a string.
+struct const_buffer {
+    const void* data = nullptr;
+    std::size_t size = 0;
+
+    const_buffer(std::span<const std::byte> bytes) noexcept  // NOLINT: implicit on purpose
+        : data(bytes.data()), size(bytes.size()) {}
+    const_buffer(std::span<std::byte> bytes) noexcept  // NOLINT: implicit on purpose
+        : data(bytes.data()), size(bytes.size()) {}
+    const_buffer(std::string_view text) noexcept  // NOLINT: implicit on purpose
+        : data(text.data()), size(text.size()) {}
+    template <class Text>
+        requires std::is_convertible_v<const Text&, std::string_view>
+    const_buffer(const Text& text) noexcept  // NOLINT: implicit on purpose
+        : const_buffer(std::string_view(text)) {}
+    template <std::size_t N>
+    const_buffer(const std::array<std::byte, N>& bytes) noexcept  // NOLINT: implicit on purpose
+        : data(bytes.data()), size(N) {}
+};
+
+/// Memory to receive into.
+struct mutable_buffer {
+    void* data = nullptr;
+    std::size_t size = 0;
+
+    mutable_buffer(std::span<std::byte> bytes) noexcept  // NOLINT: implicit on purpose
+        : data(bytes.data()), size(bytes.size()) {}
+    mutable_buffer(std::span<char> bytes) noexcept  // NOLINT: implicit on purpose
+        : data(bytes.data()), size(bytes.size()) {}
+    template <class Container>
+        requires requires(Container& c) { std::span(c); } &&
+                 (std::is_same_v<typename Container::value_type, std::byte> ||
+                  std::is_same_v<typename Container::value_type, char>)
+    mutable_buffer(Container& container) noexcept  // NOLINT: implicit on purpose
+        : mutable_buffer(std::span<typename Container::value_type>(container)) {}
+};
+
+namespace detail {
+class recv_wait;
+class recv_exact_wait;
+class send_wait;
+class send_some_wait;
+class accept_wait;
+class shutdown_wait;
+template <std::size_t Parts>
+class send_parts_wait;
+}  // namespace detail
+
+/// A connected stream of bytes. It has no messages: what one send() wrote may arrive in pieces, and
+/// what two wrote in one.
+class tcp_stream : public socket {
+public:
+    tcp_stream() noexcept = default;
+
+    /// Receives at least one byte and at most `buffer.size` bytes.
+    /// Returns  bytes received; 0 once the peer has finished sending, or when `buffer` is empty.
+    /// Errors   ECONNRESET, ETIMEDOUT; ECANCELED when close() ended it.
+    /// Lifetime `buffer` must outlive the co_await: the kernel writes into it.
+    /// Cost     no allocation. io_uring: one submission, handed over with the loop's next wait.
+    /// Source   recv(2), io_uring_prep_recv(3).
+    [[nodiscard]] detail::recv_wait recv(mutable_buffer buffer) noexcept;
+
+    /// Receives exactly `buffer.size` bytes.
+    /// Errors   errc::unexpected_eof when the stream ends before; the same as recv().
+    [[nodiscard]] detail::recv_exact_wait recv_exact(mutable_buffer buffer) noexcept;
+
+    /// Sends all bytes of `buffer`: waits while the peer does not read.
+    /// Errors   ECONNRESET, EPIPE; ECANCELED. After an error, and after a cancel, some bytes may
+    ///          have been sent: the only sound thing left is to close.
+    /// Lifetime `buffer` must outlive the co_await: the kernel reads from it.
+    /// Cost     no allocation. io_uring: one submission, however long it takes.
+    /// Source   send(2) with MSG_NOSIGNAL and, on io_uring, MSG_WAITALL.
+    [[nodiscard]] detail::send_wait send(const_buffer buffer) noexcept;
+
+    /// Sends the bytes of all parts, in order, as if they were one: a header and a body, say.
+    template <class... Parts>
+        requires(sizeof...(Parts) > 0)
+    [[nodiscard]] detail::send_parts_wait<1 + sizeof...(Parts)> send(const_buffer first,
+                                                                     const Parts&... rest) noexcept;
+
+    /// Sends what the kernel takes at once, at least one byte unless `buffer` is empty.
+    /// Returns  bytes sent; with a cancel nothing was sent.
+    [[nodiscard]] detail::send_some_wait send_some(const_buffer buffer) noexcept;
+
+    /// Tells the peer that no more will be sent: it receives 0. Receiving goes on.
+    /// Errors   ENOTCONN when the peer has reset the connection.
+    [[nodiscard]] detail::shutdown_wait shutdown_send() noexcept;
+
+    /// Makes the next close() reset the connection: unsent bytes are dropped, the peer sees
+    /// ECONNRESET.
+    void reset_on_close();
+    /// Sends small pieces at once (the default) or lets the kernel gather them.
+    void set_no_delay(bool on);
+
+    /// The address of the peer, also after the connection has ended.
+    [[nodiscard]] endpoint peer_endpoint() const noexcept { return unpack(peer_); }
+
+private:
+    friend class detail::accept_wait;
+    friend task<tcp_stream> connect(endpoint peer);
+    friend detail::shutdown_wait;
+    tcp_stream(loop& owner, int fd, const packed_endpoint& peer) noexcept
+        : socket(owner, fd), peer_(peer) {}
+
+    packed_endpoint peer_;
+};
+
+struct listen_options {
+    /// Connections that may wait for accept(); the system clips it (Linux: net.core.somaxconn).
+    int backlog = 4096;
+    /// Bind although connections of an earlier listener are still in TIME_WAIT. For a unix
+    /// endpoint: remove the file of a listener that is gone.
+    bool reuse_address = true;
+    /// Several listeners on one port, which share its connections.
+    bool reuse_port = false;
+    /// An IPv6 listener takes no IPv4 connections. Set either way: the default differs by system.
+    bool v6_only = false;
+    /// Off is Nagle's algorithm: with it a small reply waits for the acknowledgement of the one
+    /// before, which a peer may delay by 40 ms. Accepted streams inherit it.
+    bool no_delay = true;
+    /// Bytes; 0 leaves the system's choice, which adapts. Accepted streams inherit both.
+    int send_buffer = 0;
+    int receive_buffer = 0;
+};
+
+/// A socket that accepts connections.
+class tcp_listener : public socket {
+public:
+    tcp_listener() noexcept = default;
+    tcp_listener(tcp_listener&&) noexcept = default;
+    tcp_listener& operator=(tcp_listener&& other) noexcept;
+    ~tcp_listener() { stop(); }
+
+    /// Makes a socket, binds it to `address` and listens. Port 0 picks a free one: local_endpoint()
+    /// tells. A unix endpoint makes a file, which is removed with the listener.
+    /// Errors   EADDRINUSE, EACCES, EADDRNOTAVAIL, EMFILE …; the text names the address.
+    [[nodiscard]] static task<tcp_listener> bind(endpoint address, listen_options options = {});
+
+    /// Waits for a connection.
+    /// Errors   EMFILE, ENFILE: the connection stays in the backlog; ECONNABORTED and others of the
+    ///          connection itself: accept the next one. serve() does both.
+    /// Source   accept4(2), io_uring_prep_accept(3).
+    [[nodiscard]] detail::accept_wait accept() noexcept;
+
+    /// Closes at once; what waits in the backlog is reset. Nobody may wait in accept().
+    void stop() noexcept;
+
+private:
+    friend detail::accept_wait;
+    tcp_listener(loop& owner, int fd) noexcept : socket(owner, fd) {}
+};
+
+/// Connects to `peer`.
+/// Errors  ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH …; the text names the address.
+[[nodiscard]] task<tcp_stream> connect(endpoint peer);
+
+/// Connects to a host by name or numeric address, trying each of its addresses in turn.
+/// Errors  those of resolve(); those of the last address that was tried.
+[[nodiscard]] task<tcp_stream> connect(std::string host, std::uint16_t port);
+
+namespace detail {
+
+/// Base of what is awaited on a stream: errors name the call and the peer.
+template <class Derived>
+class stream_io : public socket_io<Derived> {
+public:
+    stream_io(tcp_stream& on, opcode code, const void* data, std::size_t size,
+              std::uint32_t flags = 0) noexcept
+        : socket_io<Derived>(on, code, const_cast<void*>(data), size, flags) {}
+    [[noreturn]] void raise(std::error_code error) const {
+        throw io_error(error, Derived::name, this->stream().peer_endpoint().to_string());
+    }
+
+protected:
+    const tcp_stream& stream() const noexcept {
+        return static_cast<const tcp_stream&>(this->socket_);
+    }
+};
+
+class recv_wait : public stream_io<recv_wait> {
+public:
+    static constexpr const char* name = "recv";
+    recv_wait(tcp_stream& on, mutable_buffer into) noexcept
+        : stream_io(on, opcode::recv, into.data, into.size) {}
+    std::size_t value() const noexcept { return static_cast<std::size_t>(result); }
+};
+
+class recv_exact_wait : public stream_io<recv_exact_wait> {
+public:
+    static constexpr const char* name = "recv";
+    recv_exact_wait(tcp_stream& on, mutable_buffer into) noexcept
+        : stream_io(on, opcode::recv, into.data, into.size, op_flag::whole) {}
+    std::error_code failure() const noexcept {
+        if (result == 0 && size > 0) return make_error_code(errc::unexpected_eof);
+        return stream_io::failure();
+    }
+    void value() const noexcept {}
+};
+
+class send_wait : public stream_io<send_wait> {
+public:
+    static constexpr const char* name = "send";
+    send_wait(tcp_stream& on, const_buffer from) noexcept
+        : stream_io(on, opcode::send, from.data, from.size, op_flag::whole) {}
+    void value() const noexcept {}
+};
+
+class send_some_wait : public stream_io<send_some_wait> {
+public:
+    static constexpr const char* name = "send";
+    send_some_wait(tcp_stream& on, const_buffer from) noexcept
+        : stream_io(on, opcode::send, from.data, from.size) {}
+    std::size_t value() const noexcept { return static_cast<std::size_t>(result); }
+};
+
+template <std::size_t Parts>
+class send_parts_wait : public stream_io<send_parts_wait<Parts>> {
+    using base = stream_io<send_parts_wait<Parts>>;
+
+public:
+    static constexpr const char* name = "send";
+    send_parts_wait(tcp_stream& on, const std::array<const_buffer, Parts>& parts) noexcept
+        : base(on, opcode::sendmsg, nullptr, 0, op_flag::whole) {
+        for (std::size_t i = 0; i < Parts; ++i) {
+            parts_[i] = {const_cast<void*>(parts[i].data), parts[i].size};
+            this->size += parts[i].size;
+        }
+    }
+    bool start(cancel_scope& scope, frame& waiter) noexcept {
+        message_.buffers = parts_.data();  // only now: the awaiter may have been moved
+        message_.buffer_count = Parts;
+        this->data = &message_;
+        return base::start(scope, waiter);
+    }
+    void value() const noexcept {}
+
+private:
+    std::array<io_buffer, Parts> parts_;
+    message message_;
+};
+
+class shutdown_wait : public stream_io<shutdown_wait> {
+public:
+    static constexpr const char* name = "shutdown";
+    explicit shutdown_wait(tcp_stream& on) noexcept
+        : stream_io(on, opcode::shutdown, nullptr, 0,
+                    static_cast<std::uint32_t>(shutdown_side::send)) {}
+    // A control call, done inside start(): a recv or send of another task may be in flight.
+    bool start(cancel_scope& in, frame& who) noexcept {
+        fd = socket_.native_handle();
+        return io<shutdown_wait>::start(in, who);
+    }
+    void finish() { io<shutdown_wait>::finish(); }
+    template <class Complete = shutdown_wait>
+    anel::result<void> try_finish() {
+        return io<shutdown_wait>::try_finish<Complete>();
+    }
+    void value() const noexcept {}
+};
+
+class accept_wait : public socket_io<accept_wait> {
+public:
+    explicit accept_wait(tcp_listener& on) noexcept : socket_io(on, opcode::accept) {}
+    bool start(cancel_scope& in, frame& who) noexcept {
+        data = &peer_;
+        return socket_io::start(in, who);
+    }
+    tcp_stream value() const noexcept;
+    [[noreturn]] void raise(std::error_code error) const;
+
+private:
+    socket_address peer_;
+};
+
+}  // namespace detail
+
+inline detail::recv_wait tcp_stream::recv(mutable_buffer buffer) noexcept {
+    return {*this, buffer};
+}
+inline detail::recv_exact_wait tcp_stream::recv_exact(mutable_buffer buffer) noexcept {
+    return {*this, buffer};
+}
+inline detail::send_wait tcp_stream::send(const_buffer buffer) noexcept { return {*this, buffer}; }
+inline detail::send_some_wait tcp_stream::send_some(const_buffer buffer) noexcept {
+    return {*this, buffer};
+}
+inline detail::shutdown_wait tcp_stream::shutdown_send() noexcept {
+    return detail::shutdown_wait(*this);
+}
+template <class... Parts>
+    requires(sizeof...(Parts) > 0)
+detail::send_parts_wait<1 + sizeof...(Parts)> tcp_stream::send(const_buffer first,
+                                                               const Parts&... rest) noexcept {
+    return {*this, std::array<const_buffer, 1 + sizeof...(Parts)>{first, const_buffer(rest)...}};
+}
+inline detail::accept_wait tcp_listener::accept() noexcept { return detail::accept_wait(*this); }
+
+}  // namespace anel

@@ -1,0 +1,136 @@
+// udp.hpp: udp_socket: datagrams, each sent and received whole or not at all.
+//
+// Knows: operations on a socket. Must not know: which backend runs; it makes no system call.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/socket.hpp>
+#include <anel/task.hpp>
+#include <anel/tcp.hpp>
+
+#include <cstddef>
+
+namespace anel {
+
+namespace detail {
+class recvfrom_wait;
+class sendto_wait;
+class datagram_connect_wait;
+}  // namespace detail
+
+struct udp_options {
+    bool reuse_address = false;  ///< on Linux two sockets on one port would steal from each other
+    bool reuse_port = false;     ///< several sockets on one port, which share its datagrams
+    bool v6_only = false;
+    int send_buffer = 0;     ///< bytes; 0 leaves the system's choice
+    int receive_buffer = 0;  ///< bytes; what does not fit between two receives is lost
+};
+
+/// One received datagram.
+struct datagram {
+    std::size_t size = 0;  ///< bytes stored in the buffer; 0 is a datagram too
+    endpoint from;
+    bool truncated = false;  ///< it was longer than the buffer; the rest is gone
+};
+
+/// A socket for datagrams, which may be lost, doubled or reordered on their way.
+class udp_socket : public socket {
+public:
+    udp_socket() noexcept = default;
+
+    /// Makes a socket and binds it to `address`; port 0 picks a free one.
+    /// Errors   EADDRINUSE …; the text names the address.
+    [[nodiscard]] static task<udp_socket> bind(endpoint address, udp_options options = {});
+
+    /// Waits for a datagram.
+    /// Returns  its size, its sender, and whether it was longer than `buffer`.
+    /// Errors   on a connected socket ECONNREFUSED, once, when the peer's host said that nobody
+    ///          listens there: the socket goes on working.
+    /// Lifetime `buffer` must outlive the co_await.
+    /// Source   recvmsg(2), io_uring_prep_recvmsg(3).
+    [[nodiscard]] detail::recvfrom_wait recvfrom(mutable_buffer buffer) noexcept;
+
+    /// Sends one datagram to `to`, whole.
+    /// Errors   EMSGSIZE above 65,507 bytes (IPv4).
+    [[nodiscard]] detail::sendto_wait sendto(const_buffer buffer, const endpoint& to) noexcept;
+
+    /// Fixes the peer: send() goes to it, and only its datagrams are received.
+    [[nodiscard]] detail::datagram_connect_wait connect(const endpoint& peer) noexcept;
+    /// Sends one datagram to the connected peer.
+    /// Errors   EDESTADDRREQ without one; ECONNREFUSED as in recvfrom().
+    [[nodiscard]] detail::sendto_wait send(const_buffer buffer) noexcept;
+
+private:
+    udp_socket(loop& owner, int fd) noexcept : socket(owner, fd) {}
+};
+
+namespace detail {
+
+/// Base of both directions: the message lives in the awaiter, and is put together in start().
+template <class Derived>
+class datagram_io : public socket_io<Derived> {
+public:
+    datagram_io(udp_socket& on, opcode code, const void* data, std::size_t size) noexcept
+        : socket_io<Derived>(on, code), buffer_{const_cast<void*>(data), size} {}
+    bool start(cancel_scope& scope, frame& waiter) noexcept {
+        message_.buffers = &buffer_;
+        message_.buffer_count = 1;
+        message_.address = address_.size > 0 ? &address_ : nullptr;
+        this->data = &message_;
+        this->size = buffer_.size;
+        return socket_io<Derived>::start(scope, waiter);
+    }
+
+protected:
+    io_buffer buffer_;
+    socket_address address_;
+    message message_;
+};
+
+class recvfrom_wait : public datagram_io<recvfrom_wait> {
+public:
+    recvfrom_wait(udp_socket& on, mutable_buffer into) noexcept
+        : datagram_io(on, opcode::recvmsg, into.data, into.size) {
+        address_.size = sizeof address_.bytes;
+    }
+    datagram value() const noexcept;
+    [[noreturn]] void raise(std::error_code error) const;
+};
+
+class sendto_wait : public datagram_io<sendto_wait> {
+public:
+    sendto_wait(udp_socket& on, const_buffer from, const endpoint* to) noexcept;
+    void value() const noexcept {}
+    [[noreturn]] void raise(std::error_code error) const;
+};
+
+class datagram_connect_wait : public socket_io<datagram_connect_wait> {
+public:
+    datagram_connect_wait(udp_socket& on, const endpoint& peer) noexcept;
+    bool start(cancel_scope& in, frame& who) noexcept {
+        data = &address_;
+        return socket_io::start(in, who);
+    }
+    void value() const noexcept {}
+    [[noreturn]] void raise(std::error_code error) const;
+
+private:
+    socket_address address_;
+};
+
+}  // namespace detail
+
+inline detail::recvfrom_wait udp_socket::recvfrom(mutable_buffer buffer) noexcept {
+    return {*this, buffer};
+}
+inline detail::sendto_wait udp_socket::sendto(const_buffer buffer, const endpoint& to) noexcept {
+    return {*this, buffer, &to};
+}
+inline detail::sendto_wait udp_socket::send(const_buffer buffer) noexcept {
+    return {*this, buffer, nullptr};
+}
+inline detail::datagram_connect_wait udp_socket::connect(const endpoint& peer) noexcept {
+    return {*this, peer};
+}
+
+}  // namespace anel

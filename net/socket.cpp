@@ -1,0 +1,106 @@
+// socket.cpp: ownership: moving, closing, and who waits on what.
+// SPDX-License-Identifier: MIT
+#include <anel/socket.hpp>
+
+#include "net/address.hpp"
+
+#include <cerrno>
+
+namespace anel {
+
+detail::socket_observer::socket_observer(socket& watched) noexcept : watched_(&watched) {
+    ANEL_ASSERT(watched.observer_ == nullptr);
+    watched.observer_ = this;
+}
+
+detail::socket_observer::~socket_observer() {
+    if (watched_) watched_->observer_ = nullptr;
+}
+
+void socket::take(socket& other) noexcept {
+    ANEL_ASSERT(other.pending_[0] ==
+                nullptr);  // an operation in flight knows this socket's address
+    ANEL_ASSERT(other.pending_[1] == nullptr);
+    ANEL_ASSERT(other.closer_ == nullptr);
+    loop_ = other.loop_;
+    fd_ = std::exchange(other.fd_, -1);
+    observer_ = std::exchange(other.observer_, nullptr);
+    if (observer_) observer_->watched_ = this;
+}
+
+socket& socket::operator=(socket&& other) noexcept {
+    if (this != &other) {
+        close_now();
+        take(other);
+    }
+    return *this;
+}
+
+void socket::close_now() noexcept {
+    ANEL_ASSERT(pending_[0] == nullptr);  // a task waits on this socket while another ends it
+    ANEL_ASSERT(pending_[1] == nullptr);
+    if (fd_ < 0) return;
+    loop_->control(opcode::close, std::exchange(fd_, -1));
+    if (observer_) std::exchange(observer_, nullptr)->watched_ = nullptr;
+}
+
+std::int32_t socket::control(opcode code, void* data, std::size_t size,
+                             std::uint32_t flags) const noexcept {
+    return fd_ < 0 ? -EBADF : loop_->control(code, fd_, data, size, flags);
+}
+
+void socket::require(std::int32_t result, const char* operation, const endpoint& subject) const {
+    if (result < 0) throw_errno(-result, operation, subject.to_string());
+}
+
+void socket::shutdown_receive() noexcept {
+    // Fails only when the connection is gone, and then there is nothing left to end.
+    (void)control(opcode::shutdown, nullptr, 0, static_cast<std::uint32_t>(shutdown_side::receive));
+}
+
+endpoint socket::local_endpoint() const {
+    socket_address address;
+    const std::int32_t result = control(opcode::local_address, &address);
+    if (result < 0) throw_errno(-result, "getsockname", {});
+    return from_socket_address(address).value_or(endpoint::unix_unnamed());
+}
+
+// A closing socket takes no new operation: it gets no descriptor and fails with EBADF.
+void socket::claim(operation& op) noexcept {
+    operation*& pending = pending_[is_outgoing(op.code)];
+    ANEL_ASSERT(pending == nullptr);  // one recv and one send at a time
+    pending = &op;
+    op.fd = closer_ ? -1 : fd_;
+}
+
+void socket::release(operation& op) noexcept {
+    operation*& pending = pending_[is_outgoing(op.code)];
+    ANEL_ASSERT(pending == &op);
+    pending = nullptr;
+    if (!closer_ || pending_[0] || pending_[1]) return;
+    close_wait& closer = *std::exchange(closer_, nullptr);
+    close_now();
+    loop_->ready(closer);
+}
+
+bool socket::close_wait::start(cancel_scope& in, frame& who) noexcept {
+    static constexpr wait_kind kind{"close", nullptr};
+    socket& self = closing_;
+    if (!self.pending_[0] && !self.pending_[1]) {
+        self.close_now();
+        return false;
+    }
+    ANEL_ASSERT(self.closer_ == nullptr);
+    in.begin_uncancellable_wait(*this, who, kind);
+    self.closer_ = this;
+    for (operation* op : self.pending_) {
+        if (op && op->state == op_state::in_flight) self.loop_->cancel(*op);
+    }
+    return true;
+}
+
+void socket::close_wait::finish() noexcept {
+    if (scope) scope->end_wait(*this);
+}
+
+}  // namespace anel

@@ -1,0 +1,172 @@
+// tcp.cpp: listening and connecting: socket, bind, listen and connect in the order of the lecture.
+// SPDX-License-Identifier: MIT
+#include <anel/tcp.hpp>
+
+#include "net/address.hpp"
+
+#include <anel/resolve.hpp>
+
+#include <cerrno>
+#include <exception>
+
+namespace anel {
+namespace {
+
+socket_kind stream_kind(const endpoint& address) noexcept {
+    switch (address.family()) {
+        case address_family::ipv4: return socket_kind::tcp4;
+        case address_family::ipv6: return socket_kind::tcp6;
+        case address_family::unix_path: break;
+    }
+    return socket_kind::unix_stream;
+}
+
+int open_stream(loop& owner, const endpoint& address) {
+    const std::int32_t fd = owner.control(opcode::open_socket, -1, nullptr, 0,
+                                          static_cast<std::uint32_t>(stream_kind(address)));
+    if (fd < 0) throw_errno(-fd, "socket", address.to_string());
+    return fd;
+}
+
+constexpr std::uint32_t flag(socket_option option) { return static_cast<std::uint32_t>(option); }
+
+/// Connects a socket.
+class connect_wait : public socket_io<connect_wait> {
+public:
+    connect_wait(socket& on, const endpoint& peer) noexcept
+        : socket_io(on, opcode::connect), peer_(peer), address_(to_socket_address(peer)) {}
+    bool start(cancel_scope& in, frame& who) noexcept {
+        data = &address_;
+        return socket_io::start(in, who);
+    }
+    void value() const noexcept {}
+    [[noreturn]] void raise(std::error_code error) const {
+        throw io_error(error, "connect", peer_.to_string());
+    }
+
+private:
+    endpoint peer_;
+    socket_address address_;
+};
+
+// True when the file of a unix endpoint belongs to a listener that is gone.
+task<bool> nobody_listens(endpoint address) {
+    try {
+        auto probe = co_await connect(address);
+        co_return false;
+    } catch (const io_error& error) {
+        co_return error.code() == std::errc::connection_refused;
+    }
+}
+
+}  // namespace
+
+// --- tcp_listener -------------------------------------------------------------------------------
+
+task<tcp_listener> tcp_listener::bind(endpoint address, listen_options options) {
+    frame& self = co_await detail::this_frame();
+    loop& owner = self.scope->owner();
+    tcp_listener listener(owner, open_stream(owner, address));
+    const auto set = [&](socket_option option, int value) {
+        listener.require(listener.control(opcode::set_option, nullptr,
+                                          static_cast<std::size_t>(value), flag(option)),
+                         "setsockopt", address);
+    };
+    if (!address.is_unix()) {
+        set(socket_option::reuse_address, options.reuse_address);
+        if (options.reuse_port) set(socket_option::reuse_port, 1);
+        if (options.no_delay) set(socket_option::no_delay, 1);
+        if (address.family() == address_family::ipv6) set(socket_option::v6_only, options.v6_only);
+    }
+    if (options.send_buffer > 0) set(socket_option::send_buffer, options.send_buffer);
+    if (options.receive_buffer > 0) set(socket_option::receive_buffer, options.receive_buffer);
+
+    socket_address native = to_socket_address(address);
+    std::int32_t bound = listener.control(opcode::bind, &native);
+    if (bound == -EADDRINUSE && address.is_unix() && options.reuse_address) {
+        const bool stale = co_await nobody_listens(address);
+        if (stale && listener.control(opcode::remove_path, &native) >= 0) {
+            bound = listener.control(opcode::bind, &native);
+        }
+    }
+    if (bound < 0) {
+        listener.close_now();  // not stop(): the file, if there is one, is somebody else's
+        throw_errno(-bound, "bind", address.to_string());
+    }
+    const auto backlog = static_cast<std::size_t>(options.backlog);
+    listener.require(listener.control(opcode::listen, nullptr, backlog), "listen", address);
+    co_return listener;
+}
+
+tcp_listener& tcp_listener::operator=(tcp_listener&& other) noexcept {
+    if (this != &other) {
+        stop();
+        socket::operator=(std::move(other));
+    }
+    return *this;
+}
+
+void tcp_listener::stop() noexcept {
+    if (!is_open()) return;
+    socket_address local;
+    const bool known = control(opcode::local_address, &local) >= 0;
+    loop& owner = *loop_;
+    close_now();
+    if (known && from_socket_address(local).value_or(endpoint()).is_unix()) {
+        owner.control(opcode::remove_path, 0, &local);
+    }
+}
+
+tcp_stream detail::accept_wait::value() const noexcept {
+    loop& owner = *static_cast<tcp_listener&>(socket_).loop_;
+    const auto peer = from_socket_address(peer_).value_or(endpoint::unix_unnamed());
+    return {owner, result, pack(peer)};
+}
+
+void detail::accept_wait::raise(std::error_code error) const {
+    std::string where;
+    if (socket_.is_open()) where = socket_.local_endpoint().to_string();
+    throw io_error(error, "accept", where);
+}
+
+// --- tcp_stream ---------------------------------------------------------------------------------
+
+void tcp_stream::reset_on_close() {
+    require(control(opcode::set_option, nullptr, 1, flag(socket_option::linger_reset)),
+            "setsockopt", peer_endpoint());
+}
+
+void tcp_stream::set_no_delay(bool on) {
+    require(control(opcode::set_option, nullptr, on, flag(socket_option::no_delay)), "setsockopt",
+            peer_endpoint());
+}
+
+task<tcp_stream> connect(endpoint peer) {
+    frame& self = co_await detail::this_frame();
+    loop& owner = self.scope->owner();
+    tcp_stream stream(owner, open_stream(owner, peer), pack(peer));
+    connect_wait connected(stream, peer);
+    co_await connected;
+    if (peer.is_unix()) co_return stream;
+    stream.set_no_delay(true);
+    // Connecting to a free port of this machine can pick that very port as the local one, and TCP
+    // connects the socket to itself. Nobody listens there: say so.
+    if (stream.local_endpoint() == peer) throw_errno(ECONNREFUSED, "connect", peer.to_string());
+    co_return stream;
+}
+
+task<tcp_stream> connect(std::string host, std::uint16_t port) {
+    auto addresses = co_await resolve(host, port);
+    std::exception_ptr last;
+    for (const endpoint& address : addresses) {
+        try {
+            auto stream = co_await connect(address);
+            co_return stream;
+        } catch (const io_error&) {
+            last = std::current_exception();
+        }
+    }
+    std::rethrow_exception(last);  // resolve() gives at least one address
+}
+
+}  // namespace anel
