@@ -1,0 +1,127 @@
+// request_reply_client.cpp: sends requests to request_reply_server, prints the replies.
+//
+//   request_reply_client [--udp] [ADDRESS:PORT] [REQUEST...]
+//
+// Without a request it reads them from standard input, one a line. Over UDP, where a datagram can
+// be lost on either way, it asks again: three times, a second apart.
+// SPDX-License-Identifier: MIT
+#include <anel/anel.hpp>
+
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+using namespace anel;
+using namespace std::chrono_literals;
+
+struct arguments {
+    bool udp = false;
+    std::string host = "127.0.0.1";
+    std::uint16_t port = 7777;
+    std::vector<std::string> requests;
+    bool interactive = true;
+    std::size_t next = 0;
+
+    arguments() = default;  // a constructor: g++ 12 destroys aggregates twice beside a co_await
+};
+
+/// The next request: of the command line, or of standard input, which may block.
+task<std::optional<std::string>> next_request(arguments& given) {
+    if (given.next < given.requests.size()) co_return given.requests[given.next++];
+    if (!given.interactive) co_return std::nullopt;
+    co_return co_await offload([]() -> std::optional<std::string> {
+        std::string line;
+        if (std::getline(std::cin, line)) return line;
+        return std::nullopt;
+    });
+}
+
+task<> ask_over_tcp(arguments& given) {
+    auto conn = co_await connect(given.host, given.port);
+    buffered_reader reader(conn);
+    while (auto request = co_await next_request(given)) {
+        co_await conn.send(*request, "\n");
+        auto reply = co_await reader.read_line(128 * 1024);
+        if (!reply) {
+            throw io_error(errc::unexpected_eof, "recv", conn.peer_endpoint().to_string());
+        }
+        std::cout << *reply << std::endl;
+    }
+}
+
+// A fresh socket after a retry: a late reply to an earlier try then goes to a port that nobody has,
+// and cannot be taken for the reply to a later request.
+task<udp_socket> open_udp(endpoint server) {
+    const bool v6 = server.family() == address_family::ipv6;
+    auto socket = co_await udp_socket::bind(v6 ? endpoint::any_ipv6(0) : endpoint::any_ipv4(0));
+    co_await socket.connect(server);
+    co_return socket;
+}
+
+task<> ask_over_udp(arguments& given) {
+    constexpr int tries_max = 3;
+    auto addresses = co_await resolve(given.host, given.port);
+    const endpoint server = addresses.front();
+    auto socket = co_await open_udp(server);
+    std::vector<char> buffer(65536);
+    while (auto request = co_await next_request(given)) {
+        for (int tries = 1;; ++tries) {
+            co_await socket.send(*request);
+            auto reply = co_await as_result(with_timeout(1s, socket.recvfrom(buffer)));
+            if (reply) {
+                std::string_view text(buffer.data(), reply->size);
+                if (text.ends_with('\n')) text.remove_suffix(1);
+                std::cout << text << std::endl;
+                if (tries > 1) socket = co_await open_udp(server);
+                break;
+            }
+            if (reply.error() != std::errc::timed_out || tries == tries_max) {
+                throw io_error(reply.error(), "recv", server.to_string());
+            }
+        }
+    }
+}
+
+arguments parse(int argc, char** argv) {
+    arguments given;
+    int at = 1;
+    if (at < argc && std::string_view(argv[at]) == "--udp") {
+        given.udp = true;
+        at += 1;
+    }
+    // An address has a colon and no space; everything else is a request.
+    if (at < argc) {
+        const std::string_view text = argv[at];
+        const std::size_t colon = text.rfind(':');
+        if (colon != std::string_view::npos && text.find(' ') == std::string_view::npos) {
+            std::string_view host = text.substr(0, colon);
+            const bool bracketed = host.starts_with('[') && host.ends_with(']');
+            if (bracketed) host = host.substr(1, host.size() - 2);
+            const std::string_view port = text.substr(colon + 1);
+            const auto [end, error] =
+                std::from_chars(port.data(), port.data() + port.size(), given.port);
+            if (error != std::errc() || end != port.data() + port.size() || host.empty() ||
+                bracketed != (host.find(':') != std::string_view::npos)) {
+                throw std::invalid_argument("bad address \"" + std::string(text) + "\"");
+            }
+            given.host = host;
+            at += 1;
+        }
+    }
+    for (; at < argc; ++at) given.requests.emplace_back(argv[at]);
+    given.interactive = given.requests.empty();
+    return given;
+}
+
+int main(int argc, char** argv) try {
+    arguments given = parse(argc, argv);
+    return run(given.udp ? ask_over_udp(given) : ask_over_tcp(given));
+} catch (const std::exception& error) {
+    std::cerr << "request_reply_client: " << error.what() << '\n';
+    return 1;
+}

@@ -1,0 +1,28 @@
+// tcp_echo.cpp: sends back to every client what it sent.     tcp_echo [ADDRESS:PORT]
+// SPDX-License-Identifier: MIT
+#include <anel/anel.hpp>
+
+#include <iostream>
+
+using namespace anel;
+
+task<> echo(tcp_stream conn) {
+    std::array<std::byte, 4096> buffer;
+    while (auto n = co_await conn.recv(buffer))          // 0: the peer has finished
+        co_await conn.send(std::span(buffer).first(n));  // all n bytes
+}
+
+task<> server(endpoint address) {
+    auto listener = co_await tcp_listener::bind(address);
+    auto backend = co_await current_backend();
+    if (!backend.reason.empty()) std::cerr << "tcp_echo: " << backend.reason << '\n';
+    std::cout << "listening on " << listener.local_endpoint() << ' ' << backend << std::endl;
+    co_await serve(std::move(listener), echo);
+}
+
+int main(int argc, char** argv) try {
+    return run(server(argc > 1 ? argv[1] : "127.0.0.1:7777"));
+} catch (const std::exception& error) {
+    std::cerr << "tcp_echo: " << error.what() << '\n';
+    return 1;
+}
