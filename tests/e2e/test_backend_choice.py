@@ -1,0 +1,124 @@
+# test_backend_choice.py: which backend the programs pick, and what they say where io_uring is refused.
+# SPDX-License-Identifier: MIT
+
+import ctypes
+import errno
+import os
+import struct
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness
+
+PR_SET_NO_NEW_PRIVS = 38
+PR_SET_SECCOMP = 22
+SECCOMP_MODE_FILTER = 2
+SECCOMP_RET_ALLOW = 0x7FFF0000
+SECCOMP_RET_ERRNO = 0x00050000
+BPF_LD_W_ABS = 0x20
+BPF_JMP_JEQ_K = 0x15
+BPF_RET_K = 0x06
+
+
+class Filter_program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
+
+
+def refuse_io_uring(error):
+    """A preexec function after which io_uring_setup fails with `error`, as in many containers."""
+    instructions = b"".join(
+        struct.pack("=HBBI", *instruction)
+        for instruction in (
+            (BPF_LD_W_ABS, 0, 0, 0),  # the number of the system call
+            (BPF_JMP_JEQ_K, 0, 1, harness.IO_URING_SETUP),
+            (BPF_RET_K, 0, 0, SECCOMP_RET_ERRNO | error),
+            (BPF_RET_K, 0, 0, SECCOMP_RET_ALLOW),
+        )
+    )
+    filter_program = Filter_program(len(instructions) // 8, instructions)
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def preexec():
+        if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "PR_SET_NO_NEW_PRIVS")
+        if libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(filter_program), 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "PR_SET_SECCOMP")
+
+    return preexec
+
+
+SERVERS = ("tcp_echo", "udp_echo", "request_reply_server")
+REFUSALS = (errno.EPERM, errno.ENOSYS, errno.ENOMEM)
+
+
+class Backend_choice(harness.End_to_end):
+    def test_auto_takes_io_uring_where_the_kernel_allows_it(self):
+        if harness.io_uring_refusal():
+            self.skipTest(harness.io_uring_refusal())
+        for backend in (None, "auto"):
+            server = self.server("tcp_echo", backend=backend)
+            self.assertEqual((server.backend, server.reason), ("io_uring", ""))
+
+    def test_auto_falls_back_to_epoll_and_says_why(self):
+        for name in SERVERS:
+            for error in REFUSALS:
+                with self.subTest(name, error=errno.errorcode[error]):
+                    server = self.server(
+                        name, preexec=refuse_io_uring(error), stderr_allowed=r".*io_uring.*"
+                    )
+                    self.assertEqual(server.backend, "epoll")
+                    self.assertIn(errno.errorcode[error], server.reason)
+                    self.assertEqual(server.stderr().count("\n"), 1, server.stderr())
+                    self.assertIn(errno.errorcode[error], server.stderr())
+
+    def test_server_works_after_the_fallback(self):
+        echo = self.server(
+            "tcp_echo", preexec=refuse_io_uring(errno.EPERM), stderr_allowed=r".*io_uring.*"
+        )
+        echo.client().assert_echo(b"without a ring")
+
+    def test_io_uring_asked_for_by_name_is_never_swapped(self):
+        for name in SERVERS:
+            for error in REFUSALS:
+                with self.subTest(name, error=errno.errorcode[error]):
+                    result = self.run_program(
+                        name,
+                        "127.0.0.1:0",
+                        backend="io_uring",
+                        preexec_fn=refuse_io_uring(error),
+                    )
+                    self.assert_fails_naming(result, name, "io_uring", errno.errorcode[error])
+
+    def test_other_backends_need_no_io_uring(self):
+        for backend in ("epoll", "poll"):
+            with self.subTest(backend):
+                server = self.server(
+                    "tcp_echo", backend=backend, preexec=refuse_io_uring(errno.EPERM)
+                )
+                self.assertEqual((server.backend, server.reason), (backend, ""))
+                server.client().assert_echo(b"no ring wanted")
+
+    def test_client_works_where_io_uring_is_refused(self):
+        server = self.server("request_reply_server", backend="epoll")
+        result = self.run_program(
+            "request_reply_client",
+            server.address,
+            "upper hello",
+            preexec_fn=refuse_io_uring(errno.EPERM),
+        )
+        self.assertEqual((result.returncode, result.stdout), (0, b"ok HELLO\n"))
+
+    def test_client_does_not_swap_the_backend_asked_for(self):
+        result = self.run_program(
+            "request_reply_client",
+            "127.0.0.1:1",
+            "count",
+            backend="io_uring",
+            preexec_fn=refuse_io_uring(errno.EPERM),
+        )
+        self.assert_fails_naming(result, "request_reply_client", "io_uring", "EPERM")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
