@@ -1,0 +1,35 @@
+// environment.hpp: what a figure depends on besides the program: machine, kernel, limits, compiler.
+//
+// Only reads. A fact the system does not expose is reported as "not exposed", never guessed.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "json.hpp"
+
+namespace anel_bench {
+
+/// A group of facts, in a fixed order: {"kernel", {{"release", "6.1.0"}, …}}.
+struct fact_group {
+    std::string name;
+    std::vector<std::pair<std::string, std::string>> facts;
+};
+
+std::vector<fact_group> read_environment();
+
+std::string environment_text(const std::vector<fact_group>& groups);
+
+/// Appends a group a field to the object that is open.
+void add_environment_fields(json_writer& json, const std::vector<fact_group>& groups);
+
+/// One line for the head of a report: kernel, CPU, cores, hypervisor.
+std::string environment_line();
+
+/// Whether this program, and so most likely everything built with it, was optimised.
+bool built_optimised();
+
+}  // namespace anel_bench

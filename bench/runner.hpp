@@ -1,0 +1,37 @@
+// runner.hpp: one measured run: a fresh server on its CPU, the load on another, everything stopped.
+//
+// Puts a server, a load generator and, if wanted, a system call counter together, each a child
+// process. Knows nothing of rounds, statistics or tables.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "load.hpp"
+#include "process.hpp"
+#include "servers.hpp"
+
+namespace anel_bench {
+
+/// Where server and load run; nothing is pinned when this process may use fewer than two CPUs.
+struct cpu_plan {
+    std::optional<int> server;
+    std::optional<int> load;
+    std::size_t online = 0;  // of the machine, whether this process may use them or not
+};
+cpu_plan plan_cpus();
+
+struct run_result {
+    load_result load;
+    std::string error;  // why the run does not count; empty when it does
+    std::optional<double> syscalls_per_request;
+};
+
+/// Runs `spec` under the load; `load.server` and `load.server_pid` are filled in here.
+/// Errors  in the result; throws only `interrupted`.
+run_result run_once(const server_spec& spec, load_options load, const cpu_plan& cpus,
+                    bool count_syscalls, const interrupts& ctrl_c);
+
+}  // namespace anel_bench

@@ -1,0 +1,28 @@
+// statistics.hpp: medians, their spread, and how large a difference has to be to mean anything.
+//
+// Pure functions over the figures of a few runs. Assumes no distribution.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <optional>
+#include <vector>
+
+namespace anel_bench {
+
+/// The middle value, or the mean of the two in the middle; 0 of none.
+double median(std::vector<double> values);
+
+/// Half the distance between the largest and the smallest value, divided by the median.
+double half_range(const std::vector<double>& values);
+
+/// How far apart two medians of the *same* server come out by chance: all runs of the reference
+/// server, measured twice as if it were two, are put in one heap and divided into two equal halves
+/// in every possible way (at random above 16 runs); 95 % of the divisions give medians whose ratio
+/// differs from 1 by at most the value returned.
+/// Never less than the difference between the two groups as they were measured; nothing when there
+/// are fewer than two runs in either, because then chance has had no chance to show.
+std::optional<double> noise_floor(const std::vector<double>& first,
+                                  const std::vector<double>& again);
+
+}  // namespace anel_bench
