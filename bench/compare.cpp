@@ -44,7 +44,7 @@ private:
 };
 
 std::vector<server_spec> choose_servers(const std::vector<std::string>& names) {
-    const auto known = known_servers();
+    auto known = known_servers();
     if (names.empty()) return known;
     std::vector<server_spec> chosen;
     for (const std::string& name : names) {
@@ -52,7 +52,7 @@ std::vector<server_spec> choose_servers(const std::vector<std::string>& names) {
                                         [&](const server_spec& spec) { return spec.name == name; });
         if (found == known.end()) {
             std::string all;
-            for (const auto& spec : known) all += " " + spec.name;
+            for (const auto& spec : known) all.append(" ").append(spec.name);
             throw std::invalid_argument("unknown server \"" + name + "\"; known:" + all);
         }
         chosen.push_back(*found);

@@ -87,6 +87,7 @@ std::vector<std::string> row_of(const measured_server& server, const summary& fi
 
 std::vector<summary> summarise_all(const measured_cell& cell, std::size_t cpus) {
     std::vector<summary> all;
+    all.reserve(cell.servers.size());
     for (const measured_server& server : cell.servers) all.push_back(summarise(server, cpus));
     return all;
 }

@@ -240,10 +240,10 @@ void generator::receive(connection& c) {
 }
 
 bool generator::verify(connection& c, std::size_t size) {
-    if (c.received + size > c.sent) {
+    const std::uint64_t total = c.received + size;
+    if (total > c.sent) {
         give_up(c, result_.corrupted,
-                format("%llu bytes came back for %llu sent",
-                       static_cast<unsigned long long>(c.received + size),
+                format("%llu bytes came back for %llu sent", static_cast<unsigned long long>(total),
                        static_cast<unsigned long long>(c.sent)));
         return false;
     }

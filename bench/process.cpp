@@ -82,6 +82,7 @@ int become(const command& program) {
     std::vector<std::string> words{program.path};
     words.insert(words.end(), program.arguments.begin(), program.arguments.end());
     std::vector<char*> pointers;
+    pointers.reserve(words.size() + 1);
     for (std::string& word : words) pointers.push_back(word.data());
     pointers.push_back(nullptr);
     execvp(program.path.c_str(), pointers.data());

@@ -71,10 +71,10 @@ std::optional<syscall_counter> syscall_counter::try_attach(tool which, pid_t pid
     try {
         syscall_counter counter(which, pid, ctrl_c);
         if (counter.is_attached()) return counter;
+        return {};
     } catch (const std::system_error&) {
-        // Not installed: the next tool may be.
+        return {};  // not installed: the next tool may be
     }
-    return {};
 }
 
 syscall_counter::syscall_counter(tool which, pid_t pid, const interrupts& ctrl_c)

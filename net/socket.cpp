@@ -84,14 +84,14 @@ void socket::release(operation& op) noexcept {
 }
 
 bool socket::close_wait::start(cancel_scope& in, frame& who) noexcept {
-    static constexpr wait_kind kind{"close", nullptr};
+    static constexpr wait_kind closing{"close", nullptr};
     socket& self = closing_;
     if (!self.pending_[0] && !self.pending_[1]) {
         self.close_now();
         return false;
     }
     ANEL_ASSERT(self.closer_ == nullptr);
-    in.begin_uncancellable_wait(*this, who, kind);
+    in.begin_uncancellable_wait(*this, who, closing);
     self.closer_ = this;
     for (operation* op : self.pending_) {
         if (op && op->state == op_state::in_flight) self.loop_->cancel(*op);

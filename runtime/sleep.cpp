@@ -32,8 +32,8 @@ void sleep_wait::on_cancel(suspension& wait) noexcept {
 }
 
 bool yield_wait::start(cancel_scope& in, frame& who) noexcept {
-    static constexpr wait_kind kind{"yield", nullptr};
-    if (!in.begin_wait(*this, who, kind)) return false;
+    static constexpr wait_kind yielding{"yield", nullptr};
+    if (!in.begin_wait(*this, who, yielding)) return false;
     in.owner().ready(*this);
     return true;
 }

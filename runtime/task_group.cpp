@@ -32,11 +32,11 @@ void task_group::child_ended() noexcept {
     if (live_ == 0 && joiner_) scope_.owner().ready(*std::exchange(joiner_, nullptr));
 }
 
-bool task_group::join_wait::start(cancel_scope& scope, frame& waiter) noexcept {
-    static constexpr wait_kind kind{"join", nullptr};
+bool task_group::join_wait::start(cancel_scope& in, frame& who) noexcept {
+    static constexpr wait_kind joining{"join", nullptr};
     if (group_.live_ == 0) return false;
     ANEL_ASSERT(group_.joiner_ == nullptr);
-    scope.begin_uncancellable_wait(*this, waiter, kind);
+    in.begin_uncancellable_wait(*this, who, joining);
     group_.joiner_ = this;
     suspended_ = true;
     return true;

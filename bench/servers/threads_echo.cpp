@@ -85,7 +85,7 @@ void* echo(void* argument) {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    if (const int error = pthread_attr_setstacksize(&attributes, 64 * 1024)) die("stack", error);
+    if (const int error = pthread_attr_setstacksize(&attributes, 65'536)) die("stack", error);
     for (;;) {
         const int fd = accept(listener, nullptr, nullptr);
         if (fd < 0 && (errno == ECONNABORTED || errno == EPROTO || errno == EINTR)) continue;
@@ -94,9 +94,8 @@ void* echo(void* argument) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         auto c = std::make_unique<connection>(connection{fd, std::vector<char>(buffer_size)});
         pthread_t thread;
-        const int error = pthread_create(&thread, &attributes, echo, c.get());
+        const int error = pthread_create(&thread, &attributes, echo, c.release());  // owns it now
         if (error != 0) die("pthread_create", error);
-        static_cast<void>(c.release());  // the thread owns it now
     }
 }
 

@@ -94,7 +94,7 @@ private:
 class socket::close_wait : public suspension {
 public:
     explicit close_wait(socket& closing) noexcept : closing_(closing) {}
-    bool start(cancel_scope& scope, frame& waiter) noexcept;
+    bool start(cancel_scope& in, frame& who) noexcept;
     void finish() noexcept;
 
 private:
@@ -107,13 +107,13 @@ inline socket::close_wait socket::close() noexcept { return close_wait(*this); }
 template <class Derived>
 class socket_io : public io<Derived> {
 public:
-    socket_io(socket& on, opcode code, void* data = nullptr, std::size_t size = 0,
-              std::uint32_t flags = 0) noexcept
-        : io<Derived>(code, -1, data, size, flags), socket_(on) {}
+    socket_io(socket& on, opcode what, void* where = nullptr, std::size_t bytes = 0,
+              std::uint32_t how = 0) noexcept
+        : io<Derived>(what, -1, where, bytes, how), socket_(on) {}
 
-    bool start(cancel_scope& scope, frame& waiter) noexcept {
+    bool start(cancel_scope& in, frame& who) noexcept {
         socket_.claim(*this);
-        return io<Derived>::start(scope, waiter);
+        return io<Derived>::start(in, who);
     }
     auto finish() {
         socket_.release(*this);

@@ -185,9 +185,9 @@ namespace detail {
 template <class Derived>
 class stream_io : public socket_io<Derived> {
 public:
-    stream_io(tcp_stream& on, opcode code, const void* data, std::size_t size,
-              std::uint32_t flags = 0) noexcept
-        : socket_io<Derived>(on, code, const_cast<void*>(data), size, flags) {}
+    stream_io(tcp_stream& on, opcode what, const void* bytes, std::size_t count,
+              std::uint32_t how = 0) noexcept
+        : socket_io<Derived>(on, what, const_cast<void*>(bytes), count, how) {}
     [[noreturn]] void raise(std::error_code error) const {
         throw io_error(error, Derived::name, this->stream().peer_endpoint().to_string());
     }
@@ -247,11 +247,11 @@ public:
             this->size += parts[i].size;
         }
     }
-    bool start(cancel_scope& scope, frame& waiter) noexcept {
+    bool start(cancel_scope& in, frame& who) noexcept {
         message_.buffers = parts_.data();  // only now: the awaiter may have been moved
         message_.buffer_count = Parts;
         this->data = &message_;
-        return base::start(scope, waiter);
+        return base::start(in, who);
     }
     void value() const noexcept {}
 

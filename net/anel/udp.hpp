@@ -70,15 +70,15 @@ namespace detail {
 template <class Derived>
 class datagram_io : public socket_io<Derived> {
 public:
-    datagram_io(udp_socket& on, opcode code, const void* data, std::size_t size) noexcept
-        : socket_io<Derived>(on, code), buffer_{const_cast<void*>(data), size} {}
-    bool start(cancel_scope& scope, frame& waiter) noexcept {
+    datagram_io(udp_socket& on, opcode what, const void* bytes, std::size_t count) noexcept
+        : socket_io<Derived>(on, what), buffer_{const_cast<void*>(bytes), count} {}
+    bool start(cancel_scope& in, frame& who) noexcept {
         message_.buffers = &buffer_;
         message_.buffer_count = 1;
         message_.address = address_.size > 0 ? &address_ : nullptr;
         this->data = &message_;
         this->size = buffer_.size;
-        return socket_io<Derived>::start(scope, waiter);
+        return socket_io<Derived>::start(in, who);
     }
 
 protected:

@@ -37,7 +37,7 @@ private:
 class event::wait_type : public suspension {
 public:
     explicit wait_type(event& source) noexcept : source_(source) {}
-    bool start(cancel_scope& scope, frame& waiter) noexcept;
+    bool start(cancel_scope& in, frame& who) noexcept;
     void finish();
 
 private:

@@ -22,11 +22,11 @@ public:
     explicit offload_wait(Function function)
         : base(opcode::call, -1), function_(std::move(function)) {}
 
-    bool start(cancel_scope& scope, frame& waiter) noexcept {
+    bool start(cancel_scope& in, frame& who) noexcept {
         call_.run = &offload_wait::run;
         call_.self = this;
         this->data = static_cast<helper_call*>(&call_);
-        return base::start(scope, waiter);
+        return base::start(in, who);
     }
     returned value() {
         if (error_) std::rethrow_exception(std::move(error_));

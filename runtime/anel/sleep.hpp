@@ -14,7 +14,7 @@ public:
     explicit sleep_wait(time_point deadline) noexcept
         : timer(&sleep_wait::on_fire), deadline_(deadline), absolute_(true) {}
 
-    bool start(cancel_scope& scope, frame& waiter) noexcept;
+    bool start(cancel_scope& in, frame& who) noexcept;
     void finish();
 
 private:
@@ -30,7 +30,7 @@ private:
 
 class yield_wait : public suspension {
 public:
-    bool start(cancel_scope& scope, frame& waiter) noexcept;
+    bool start(cancel_scope& in, frame& who) noexcept;
     void finish();
 };
 

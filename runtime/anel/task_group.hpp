@@ -102,7 +102,7 @@ public:
     class join_wait : public suspension {
     public:
         explicit join_wait(task_group& group) noexcept : group_(group) {}
-        bool start(cancel_scope& scope, frame& waiter) noexcept;
+        bool start(cancel_scope& in, frame& who) noexcept;
         void finish() noexcept;
 
     private:
