@@ -206,9 +206,9 @@ std::string cell_text(const measured_cell& cell, const cpu_plan& cpus) {
                               cell.load.connections, cell.load.size, cell.load.pipeline);
     text += table(rows);
     const char* reference = cell.servers.front().spec.name.c_str();
-    text += format("ratio: server CPU per request, %s ÷ this one: above 1 is cheaper. "
-                   "load: CPU of the generator.\n",
-                   reference);
+    text += wrapped(format("ratio: server CPU per request, %s ÷ this one: above 1 is cheaper. "
+                           "load: CPU of the generator.",
+                           reference));
     if (floor) {
         text += format("noise floor ±%s: %s measured twice comes out that far apart; below it, a "
                        "tie.\n",

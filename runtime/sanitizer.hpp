@@ -16,6 +16,19 @@
 #endif
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+#define ANEL_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define ANEL_THREAD_SANITIZER 1
+#endif
+#endif
+
+#ifdef ANEL_THREAD_SANITIZER
+extern "C" void __tsan_acquire(void* address);
+extern "C" void __tsan_release(void* address);
+#endif
+
 #ifdef ANEL_ADDRESS_SANITIZER
 extern "C" void* __asan_region_is_poisoned(void* begin, std::size_t size);
 #endif
@@ -32,5 +45,18 @@ inline bool poisoned(void* data, std::size_t size) noexcept {
 inline constexpr bool address_sanitizer = false;
 inline bool poisoned(void*, std::size_t) noexcept { return false; }
 #endif
+
+// A mapping made or dropped by a bare system call. ThreadSanitizer did not see it; without these two
+// it takes a new mapping at an old address for memory that two threads share.
+inline void mapped([[maybe_unused]] void* address) noexcept {
+#ifdef ANEL_THREAD_SANITIZER
+    __tsan_acquire(address);
+#endif
+}
+inline void about_to_unmap([[maybe_unused]] void* address) noexcept {
+#ifdef ANEL_THREAD_SANITIZER
+    __tsan_release(address);
+#endif
+}
 
 }  // namespace anel

@@ -11,6 +11,7 @@
 #include "runtime/backends.hpp"
 #include "runtime/helpers.hpp"
 #include "runtime/posix.hpp"
+#include "runtime/sanitizer.hpp"
 
 #include <anel/error.hpp>
 
@@ -119,6 +120,9 @@ void uring::set_up(const backend_options& options) {
             throw_errno(-error, "io_uring_setup", {});
         }
     }
+    for (void* mapping : {ring_.sq.ring_ptr, ring_.cq.ring_ptr, static_cast<void*>(ring_.sq.sqes)}) {
+        mapped(mapping);
+    }
     io_uring_ring_dontfork(&ring_);
     (void)io_uring_register_ring_fd(
         &ring_);  // saves a descriptor look-up per enter; not before 5.18
@@ -140,6 +144,9 @@ uring::~uring() {
             if (error < 0 && error != -EINTR && error != -EAGAIN && error != -EBUSY) break;
             reap();
         }
+    }
+    for (void* mapping : {ring_.sq.ring_ptr, ring_.cq.ring_ptr, static_cast<void*>(ring_.sq.sqes)}) {
+        about_to_unmap(mapping);
     }
     io_uring_queue_exit(&ring_);
 }
