@@ -1,0 +1,140 @@
+// echo_cost_test.cpp: what one echo costs in counts, which no noise can change: allocations, system
+// calls that wait, operations.
+//
+// Client and server run in one loop, so each count covers both ends.
+// SPDX-License-Identifier: MIT
+#include <anel/anel.hpp>
+
+#include "runtime/sanitizer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <string>
+#include <vector>
+
+namespace {
+std::atomic<std::uint64_t> allocations{0};
+}
+
+// Replaces the global ones for this whole program, so that every allocation is seen.
+void* operator new(std::size_t bytes) {
+    allocations.fetch_add(1, std::memory_order_relaxed);
+    if (void* memory = std::malloc(bytes > 0 ? bytes : 1)) return memory;
+    throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace anel {
+namespace {
+
+struct totals {
+    std::uint64_t allocations;
+    std::uint64_t waits;
+    std::uint64_t operations;
+    std::uint64_t frames;
+
+    static totals now(loop& owner) {
+        const backend_counters& counts = owner.waiter().counters();
+        return {::allocations.load(), counts.waits, counts.operations, owner.counters().frames_new};
+    }
+};
+
+class echo_cost : public ::testing::TestWithParam<backend_kind> {};
+
+std::vector<backend_kind> available() {
+    std::vector<backend_kind> kinds;
+    for (const auto kind : {backend_kind::io_uring, backend_kind::epoll, backend_kind::poll}) {
+        try {
+            make_backend({.kind = kind});
+            kinds.push_back(kind);
+        } catch (const io_error&) {
+        }
+    }
+    return kinds;
+}
+INSTANTIATE_TEST_SUITE_P(backends, echo_cost, ::testing::ValuesIn(available()),
+                         [](const auto& kind) { return std::string(name_of(kind.param)); });
+
+constexpr int connections = 64;
+constexpr int warm_up = 50;
+constexpr int measured = 500;
+
+task<> echo(tcp_stream conn) {
+    std::array<std::byte, 4096> buffer;
+    while (auto n = co_await conn.recv(buffer)) co_await conn.send(std::span(buffer).first(n));
+}
+
+/// Holds every client until all have arrived.
+struct barrier {
+    int waiting = 0;
+    event open;
+};
+
+task<> wait_for_all(barrier& gate) {
+    if (++gate.waiting == connections) gate.open.set();
+    co_await gate.open.wait();
+}
+
+task<> exchange(tcp_stream& conn, int rounds) {
+    std::array<std::byte, 64> sent{};
+    std::array<char, 64> received;
+    for (int i = 0; i < rounds; ++i) {
+        co_await conn.send(sent);
+        co_await conn.recv_exact(received);
+    }
+}
+
+task<> client(endpoint server, barrier& warm, barrier& done) {
+    auto conn = co_await connect(server);
+    co_await exchange(conn, warm_up);
+    co_await wait_for_all(warm);
+    co_await exchange(conn, measured);
+    co_await wait_for_all(done);
+}
+
+task<> serve_until_cancelled(tcp_listener listener) { co_await serve(std::move(listener), echo); }
+
+task<> measure(totals& before, totals& after) {
+    frame& self = co_await detail::this_frame();
+    loop& owner = self.scope->owner();
+    auto listener = co_await tcp_listener::bind("127.0.0.1:0");
+    const endpoint address = listener.local_endpoint();
+    barrier warm;
+    barrier done;
+    co_await with_task_group([&](task_group& group) -> task<> {
+        group.spawn(serve_until_cancelled, std::move(listener));
+        for (int i = 0; i < connections; ++i) {
+            group.spawn(client, address, std::ref(warm), std::ref(done));
+        }
+        co_await warm.open.wait();
+        before = totals::now(owner);
+        co_await done.open.wait();
+        after = totals::now(owner);
+        group.cancel();
+    });
+}
+
+TEST_P(echo_cost, steady_state_allocates_nothing_and_waits_seldom) {
+    totals before{};
+    totals after{};
+    run(measure(before, after), {.backend = {.kind = GetParam()}, .signals = false});
+    constexpr double echoes = connections * measured;
+    const auto per_echo = [&](auto member) {
+        return static_cast<double>(after.*member - before.*member) / echoes;
+    };
+    if (!address_sanitizer) EXPECT_EQ(after.allocations - before.allocations, 0U);
+    if (!address_sanitizer) EXPECT_EQ(after.frames - before.frames, 0U);
+    // Both ends: recv and send each; the warm-up's and the last round's tails are not exact.
+    EXPECT_NEAR(per_echo(&totals::operations), 4.0, 0.1);
+    EXPECT_LE(per_echo(&totals::waits), 0.1);
+    RecordProperty("waits_per_echo", std::to_string(per_echo(&totals::waits)));
+    std::printf("%s: %.4f waits, %.2f operations per echo\n", name_of(GetParam()),
+                per_echo(&totals::waits), per_echo(&totals::operations));
+}
+
+}  // namespace
+}  // namespace anel
