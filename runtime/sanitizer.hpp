@@ -46,8 +46,8 @@ inline constexpr bool address_sanitizer = false;
 inline bool poisoned(void*, std::size_t) noexcept { return false; }
 #endif
 
-// A mapping made or dropped by a bare system call. ThreadSanitizer did not see it; without these two
-// it takes a new mapping at an old address for memory that two threads share.
+// A mapping made or dropped by a bare system call. ThreadSanitizer did not see it; without these
+// two it takes a new mapping at an old address for memory that two threads share.
 inline void mapped([[maybe_unused]] void* address) noexcept {
 #ifdef ANEL_THREAD_SANITIZER
     __tsan_acquire(address);

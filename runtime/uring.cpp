@@ -120,7 +120,8 @@ void uring::set_up(const backend_options& options) {
             throw_errno(-error, "io_uring_setup", {});
         }
     }
-    for (void* mapping : {ring_.sq.ring_ptr, ring_.cq.ring_ptr, static_cast<void*>(ring_.sq.sqes)}) {
+    for (void* mapping :
+         {ring_.sq.ring_ptr, ring_.cq.ring_ptr, static_cast<void*>(ring_.sq.sqes)}) {
         mapped(mapping);
     }
     io_uring_ring_dontfork(&ring_);
@@ -145,7 +146,8 @@ uring::~uring() {
             reap();
         }
     }
-    for (void* mapping : {ring_.sq.ring_ptr, ring_.cq.ring_ptr, static_cast<void*>(ring_.sq.sqes)}) {
+    for (void* mapping :
+         {ring_.sq.ring_ptr, ring_.cq.ring_ptr, static_cast<void*>(ring_.sq.sqes)}) {
         about_to_unmap(mapping);
     }
     io_uring_queue_exit(&ring_);

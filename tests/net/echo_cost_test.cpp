@@ -51,8 +51,7 @@ std::vector<backend_kind> available() {
         try {
             make_backend({.kind = kind});
             kinds.push_back(kind);
-        } catch (const io_error&) {
-        }
+        } catch (const io_error&) {}
     }
     return kinds;
 }

@@ -1,4 +1,5 @@
-// task_group_test.cpp: nothing outlives its group; the first error wins; a cancel reaches everything.
+// task_group_test.cpp: nothing outlives its group; the first error wins; a cancel reaches
+// everything.
 // SPDX-License-Identifier: MIT
 #include <anel/event.hpp>
 #include <anel/run.hpp>
@@ -52,9 +53,8 @@ TEST(task_group, ends_when_all_children_have_ended) {
 
 TEST(task_group, gives_what_its_body_returns) {
     const auto body = []() -> task<std::unique_ptr<int>> {
-        auto made = co_await with_task_group([](task_group&) -> task<std::unique_ptr<int>> {
-            co_return std::make_unique<int>(5);
-        });
+        auto made = co_await with_task_group(
+            [](task_group&) -> task<std::unique_ptr<int>> { co_return std::make_unique<int>(5); });
         co_return made;
     };
     EXPECT_EQ(*run(body(), on_poll), 5);

@@ -53,7 +53,9 @@ TEST(task, that_is_never_awaited_is_destroyed_without_running) {
 
 TEST(task, hands_over_move_only_results) {
     const auto body = []() -> task<std::unique_ptr<int>> {
-        const auto inner = []() -> task<std::unique_ptr<int>> { co_return std::make_unique<int>(7); };
+        const auto inner = []() -> task<std::unique_ptr<int>> {
+            co_return std::make_unique<int>(7);
+        };
         auto made = co_await inner();
         co_return made;
     };
@@ -112,7 +114,7 @@ TEST(task, knows_who_awaits_it_and_from_where) {
 
 TEST(task, run_gives_an_int_result_as_exit_code) { EXPECT_EQ(run(number(3), on_poll), 3); }
 
-// --- the stack -------------------------------------------------------------------------------------
+// --- the stack ----------------------------------------------------------------------------------
 
 /// Runs `body` on a thread with a stack of 256 KiB, where a frame per await would overflow at once.
 template <class Body>
@@ -199,7 +201,8 @@ TEST(task, chain_of_a_hundred_thousand_that_waits_at_its_leaf_needs_no_stack) {
 }
 
 TEST(task, error_unwinds_a_deep_chain_without_stack) {
-    on_small_stack([] { EXPECT_THROW(run(chain_that_fails(20'000), on_poll), std::runtime_error); });
+    on_small_stack(
+        [] { EXPECT_THROW(run(chain_that_fails(20'000), on_poll), std::runtime_error); });
 }
 
 TEST(task, cancel_unwinds_a_deep_chain_without_stack) {
@@ -218,7 +221,7 @@ TEST(task, cancel_unwinds_a_deep_chain_without_stack) {
     });
 }
 
-// --- fairness and frames ---------------------------------------------------------------------------
+// --- fairness and frames ------------------------------------------------------------------------
 
 TEST(task, that_never_waits_lets_others_run) {
     const auto body = []() -> task<> {

@@ -27,8 +27,7 @@ std::vector<backend_kind> available() {
         try {
             make_backend({.kind = kind});
             kinds.push_back(kind);
-        } catch (const io_error&) {
-        }
+        } catch (const io_error&) {}
     }
     return kinds;
 }
@@ -203,14 +202,14 @@ TEST_P(threads, more_offloads_than_fit_are_refused_and_the_others_end) {
 }
 
 TEST_P(threads, first_sigterm_cancels_the_root_and_the_handler_is_put_back) {
-    struct sigaction before {};
+    struct sigaction before{};
     ::sigaction(SIGTERM, nullptr, &before);
     const auto body = []() -> task<> {
         std::raise(SIGTERM);
         co_await sleep_until(never);
     };
     EXPECT_EQ(run(body(), {.backend = {.kind = GetParam()}}), 0);
-    struct sigaction now {};
+    struct sigaction now{};
     ::sigaction(SIGTERM, nullptr, &now);
     EXPECT_EQ(now.sa_handler, before.sa_handler);
 }
