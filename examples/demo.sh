@@ -10,7 +10,7 @@ server=
 trap 'kill "$server" 2>/dev/null || true; rm -f "$log"' EXIT
 
 say() { printf '\n== %s\n' "$*"; }
-# Asks all requests on one socket and shows each with its reply: talk NAME [--udp] ADDRESS REQUEST...
+# talk NAME [--udp] ADDRESS REQUEST...: asks all on one socket, shows each with its reply.
 talk() {
     name=$1
     transport=tcp

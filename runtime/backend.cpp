@@ -99,7 +99,7 @@ std::unique_ptr<backend> make_backend(const backend_options& options) {
         } catch (const io_error& error) {
             const std::string name(errno_name(error.code().value()));
             reason += (reason.empty() ? "" : ", ") + std::string(name_of(kind)) +
-                      " is refused here: " + (name.empty() ? error.code().message() : name);
+                      " cannot start: " + (name.empty() ? error.code().message() : name);
         }
     }
     auto made = make_poll_backend();

@@ -19,7 +19,6 @@ using namespace std::chrono_literals;
 struct numbered : timer {
     numbered(int value, std::vector<int>& log)
         : timer(&numbered::on_fire), number(value), fired(&log) {}
-        : timer(&numbered::on_fire), number(value), fired(&log) {}
     static void on_fire(timer& item) noexcept {
         auto& self = static_cast<numbered&>(item);
         self.fired->push_back(self.number);
