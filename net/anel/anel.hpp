@@ -3,7 +3,9 @@
 #pragma once
 
 // Tasks and waiting.
+#include <anel/channel.hpp>
 #include <anel/event.hpp>
+#include <anel/mutex.hpp>
 #include <anel/offload.hpp>
 #include <anel/post.hpp>
 #include <anel/run.hpp>
@@ -11,6 +13,7 @@
 #include <anel/task.hpp>
 #include <anel/task_group.hpp>
 #include <anel/timeout.hpp>
+#include <anel/when.hpp>
 
 // The network.
 #include <anel/buffered_reader.hpp>

@@ -1,0 +1,102 @@
+// when.hpp: when_all and when_any: several awaitables at the same time.
+//
+// Both are task groups: nothing goes on when they have ended, and the first error cancels the rest.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/task_group.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace anel {
+namespace detail {
+
+template <class T>
+using value_or_nothing = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+template <class A>
+using slot_of = std::optional<value_or_nothing<awaited_t<A>>>;
+
+template <awaitable A>
+task<> await_into(A inner, slot_of<A>& slot) {
+    if constexpr (std::is_void_v<awaited_t<A>>) {
+        co_await inner;
+        slot.emplace();
+    } else {
+        slot.emplace(co_await inner);
+    }
+}
+
+template <awaitable A>
+task<> await_and_cancel(A inner, slot_of<A>& slot, std::size_t index,
+                        std::optional<std::size_t>& first, task_group& others) {
+    co_await await_into(std::move(inner), slot);
+    if (!first) first = index;
+    others.cancel();
+}
+
+}  // namespace detail
+
+/// What when_any gives. An awaitable that was cancelled too late has a value as well: nothing that
+/// happened is thrown away.
+template <class... T>
+struct any_of {
+    std::size_t first;                        ///< the one that ended first
+    std::tuple<std::optional<T>...> results;  ///< void as std::monostate
+
+    any_of(std::size_t index, std::tuple<std::optional<T>...> values)
+        : first(index), results(std::move(values)) {}
+};
+
+/// Awaits all of `inner` at the same time.
+/// Returns  a tuple of what they give; std::monostate for void.
+/// Errors   the first error of any, after the others were cancelled and have ended.
+template <awaitable... A>
+task<std::tuple<detail::value_or_nothing<awaited_t<A>>...>> when_all(A... inner) {
+    frame& self = co_await detail::this_frame();
+    task_group group(*self.scope, cancel_scope::shield::no);
+    std::tuple<detail::slot_of<A>...> slots;
+    try {
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            (group.spawn(&detail::await_into<A>, std::move(inner), std::ref(std::get<I>(slots))),
+             ...);
+        }(std::index_sequence_for<A...>());
+    } catch (...) {
+        group.fail(std::current_exception());
+    }
+    co_await group.join();
+    group.rethrow();
+    bool whole = std::apply([](auto&... slot) { return (slot.has_value() && ...); }, slots);
+    if (!whole) throw task_cancelled{};
+    co_return std::apply([](auto&... slot) { return std::tuple(std::move(*slot)...); }, slots);
+}
+
+/// Awaits `inner` at the same time until the first one ends; cancels the others and awaits them.
+/// Returns  which one was first, and every result that happened.
+/// Errors   the first error of any, after the others have ended.
+template <awaitable... A>
+task<any_of<detail::value_or_nothing<awaited_t<A>>...>> when_any(A... inner) {
+    frame& self = co_await detail::this_frame();
+    task_group group(*self.scope, cancel_scope::shield::no);
+    std::tuple<detail::slot_of<A>...> slots;
+    std::optional<std::size_t> first;
+    try {
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            (group.spawn(&detail::await_and_cancel<A>, std::move(inner),
+                         std::ref(std::get<I>(slots)), I, std::ref(first), std::ref(group)),
+             ...);
+        }(std::index_sequence_for<A...>());
+    } catch (...) {
+        group.fail(std::current_exception());
+    }
+    co_await group.join();
+    group.rethrow();
+    if (!first) throw task_cancelled{};
+    co_return any_of<detail::value_or_nothing<awaited_t<A>>...>(*first, std::move(slots));
+}
+
+}  // namespace anel

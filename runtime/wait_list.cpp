@@ -1,0 +1,50 @@
+// wait_list.cpp: linking, granting, and leaving early.
+// SPDX-License-Identifier: MIT
+#include <anel/loop.hpp>
+#include <anel/wait_list.hpp>
+
+namespace anel::detail {
+
+void wait_list::link(list_wait& item) noexcept {
+    item.list_ = this;
+    item.previous_ = last_;
+    (last_ ? last_->following_ : first_) = &item;
+    last_ = &item;
+}
+
+void wait_list::unlink(list_wait& item) noexcept {
+    (item.previous_ ? item.previous_->following_ : first_) = item.following_;
+    (item.following_ ? item.following_->previous_ : last_) = item.previous_;
+    item.list_ = nullptr;
+}
+
+list_wait& wait_list::grant_first() noexcept {
+    list_wait& item = first();
+    unlink(item);
+    item.granted_ = true;
+    item.scope->owner().ready(item);
+    return item;
+}
+
+bool list_wait::wait_in(wait_list& list, bool at_once, cancel_scope& in, frame& who,
+                        const wait_kind& what) noexcept {
+    if (!in.begin_wait(*this, who, what)) return false;
+    granted_ = at_once;
+    if (at_once) return false;
+    list.link(*this);
+    return true;
+}
+
+void list_wait::settle() {
+    if (scope) scope->end_wait(*this);
+    if (!granted_) throw task_cancelled{};
+}
+
+void list_wait::on_cancel(suspension& wait) noexcept {
+    auto& self = static_cast<list_wait&>(wait);
+    if (!self.list_) return;  // granted before the cancel: that stands
+    self.list_->unlink(self);
+    self.scope->owner().ready(self);
+}
+
+}  // namespace anel::detail
