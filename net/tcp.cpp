@@ -4,10 +4,7 @@
 
 #include "net/address.hpp"
 
-#include <anel/resolve.hpp>
-
 #include <cerrno>
-#include <exception>
 
 namespace anel {
 namespace {
@@ -153,20 +150,6 @@ task<tcp_stream> connect(endpoint peer) {
     // connects the socket to itself. Nobody listens there: say so.
     if (stream.local_endpoint() == peer) throw_errno(ECONNREFUSED, "connect", peer.to_string());
     co_return stream;
-}
-
-task<tcp_stream> connect(std::string host, std::uint16_t port) {
-    auto addresses = co_await resolve(host, port);
-    std::exception_ptr last;
-    for (const endpoint& address : addresses) {
-        try {
-            auto stream = co_await connect(address);
-            co_return stream;
-        } catch (const io_error&) {
-            last = std::current_exception();
-        }
-    }
-    std::rethrow_exception(last);  // resolve() gives at least one address
 }
 
 }  // namespace anel

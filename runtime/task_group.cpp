@@ -19,7 +19,8 @@ void task_group::fail(std::exception_ptr error) noexcept {
     try {
         std::rethrow_exception(error);
     } catch (const task_cancelled&) {
-        return;  // how a cancelled task ends; not an error of its own
+        cut_short_ = true;  // how a cancelled task ends; not an error of its own
+        return;
     } catch (...) {
         if (!first_error_) first_error_ = std::move(error);
     }

@@ -175,8 +175,10 @@ private:
 /// Errors  ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH …; the text names the address.
 [[nodiscard]] task<tcp_stream> connect(endpoint peer);
 
-/// Connects to a host by name or numeric address, trying each of its addresses in turn.
-/// Errors  those of resolve(); those of the last address that was tried.
+/// Connects to a host by name or numeric address, racing its addresses: the next one is tried when
+/// the one before has failed or taken 250 ms, and the first to connect wins.
+/// Errors  those of resolve(); those of the last address that failed.
+/// Source  RFC 8305.
 [[nodiscard]] task<tcp_stream> connect(std::string host, std::uint16_t port);
 
 namespace detail {

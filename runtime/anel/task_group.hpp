@@ -94,8 +94,10 @@ public:
     // For with_task_group and its like.
     [[nodiscard]] cancel_scope& scope() noexcept { return scope_; }
     void fail(std::exception_ptr error) noexcept;
+    /// Throws the first error; or task_cancelled when a cancel from outside cut something short.
     void rethrow() const {
         if (first_error_) std::rethrow_exception(first_error_);
+        if (cut_short_ && scope_.parent()->cancelled()) throw task_cancelled{};
     }
 
     /// Waits until no child is left; a cancel does not shorten it.
@@ -126,6 +128,7 @@ private:
     std::size_t live_ = 0;
     join_wait* joiner_ = nullptr;
     std::exception_ptr first_error_;
+    bool cut_short_ = false;  // the body or a child ended by task_cancelled
 };
 
 namespace detail {
@@ -167,7 +170,6 @@ std::invoke_result_t<Body&, task_group&> with_task_group(Body body) {
         }
         co_await group.join();
         group.rethrow();
-        if (self.scope->cancelled() && group.scope().cancelled()) throw task_cancelled{};
     } else {
         std::optional<result> value;
         try {

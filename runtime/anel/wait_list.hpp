@@ -1,8 +1,8 @@
 // wait_list.hpp: tasks of one loop that wait for the same thing, first come first served.
 //
-// What event, mutex, semaphore and channel have in common: a waiter lives in its awaiter, so waiting
-// allocates nothing; a cancelled one leaves the list in constant time; one that was granted what it
-// waited for has it, also when it is cancelled in the same turn.
+// What event, mutex, semaphore and channel have in common: a waiter lives in its awaiter, so
+// waiting allocates nothing; a cancelled one leaves the list in constant time; one that was granted
+// what it waited for has it, also when it is cancelled in the same turn.
 // SPDX-License-Identifier: MIT
 #pragma once
 

@@ -1,0 +1,82 @@
+// connect.cpp: a host's addresses raced against each other: "happy eyeballs", RFC 8305.
+//
+// A machine may have an IPv6 address that leads nowhere; trying the next one only when the first has
+// timed out would take minutes. So the next attempt starts a quarter of a second after the one
+// before, or at once when that has failed. The first to connect wins; the others are cancelled, waited
+// for and closed.
+// SPDX-License-Identifier: MIT
+#include <anel/event.hpp>
+#include <anel/resolve.hpp>
+#include <anel/task_group.hpp>
+#include <anel/tcp.hpp>
+#include <anel/timeout.hpp>
+
+#include <exception>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+namespace anel {
+namespace {
+
+// RFC 8305, section 8: the recommended Connection Attempt Delay.
+constexpr auto attempt_delay = std::chrono::milliseconds(250);
+
+struct race {
+    std::optional<tcp_stream> winner;
+    std::exception_ptr last_error;
+    event news;  // an attempt has ended
+    std::size_t running = 0;
+};
+
+task<> attempt(endpoint address, race& all) {
+    try {
+        auto stream = co_await connect(address);
+        if (!all.winner) all.winner = std::move(stream);
+    } catch (const io_error&) {
+        all.last_error = std::current_exception();
+    }
+    all.running -= 1;
+    all.news.set();
+}
+
+// RFC 8305, section 4: families take turns, beginning with that of the resolver's first answer.
+std::vector<endpoint> interleaved(const std::vector<endpoint>& found) {
+    std::vector<endpoint> order;
+    std::vector<endpoint> other;
+    for (const endpoint& address : found) {
+        (address.family() == found.front().family() ? order : other).push_back(address);
+    }
+    for (std::size_t i = 0; i < other.size(); ++i) {
+        const std::size_t place = std::min(2 * i + 1, order.size());
+        order.insert(order.begin() + static_cast<std::ptrdiff_t>(place), other[i]);
+    }
+    return order;
+}
+
+}  // namespace
+
+task<tcp_stream> connect(std::string host, std::uint16_t port) {
+    auto found = co_await resolve(host, port);
+    const std::vector<endpoint> addresses = interleaved(found);
+    race all;
+    co_await with_task_group([&](task_group& group) -> task<> {
+        for (std::size_t next = 0; !all.winner && (next < addresses.size() || all.running > 0);) {
+            all.news.reset();
+            if (next < addresses.size()) {
+                all.running += 1;
+                group.spawn(attempt, addresses[next++], std::ref(all));
+            }
+            if (next < addresses.size()) {
+                std::ignore = co_await as_result(with_timeout(attempt_delay, all.news.wait()));
+            } else {
+                co_await all.news.wait();
+            }
+        }
+        group.cancel();
+    });
+    if (!all.winner) std::rethrow_exception(all.last_error);
+    co_return std::move(*all.winner);
+}
+
+}  // namespace anel
