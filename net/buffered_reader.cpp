@@ -5,6 +5,7 @@
 #include <anel/error.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 namespace anel {
@@ -31,7 +32,7 @@ void buffered_reader::make_room(std::size_t size_max) {
         scanned_ -= begin_;
         begin_ = 0;
     }
-    const std::size_t largest = size_max + 2;  // "\r\n"
+    const std::size_t largest = size_max > SIZE_MAX - 2 ? SIZE_MAX : size_max + 2;  // "\r\n"
     if (end_ < buffer_.size()) return;
     buffer_.resize(
         std::min(std::max(first_size, 2 * buffer_.size()), std::max(largest, first_size)));

@@ -1,9 +1,9 @@
 // connect.cpp: a host's addresses raced against each other: "happy eyeballs", RFC 8305.
 //
-// A machine may have an IPv6 address that leads nowhere; trying the next one only when the first has
-// timed out would take minutes. So the next attempt starts a quarter of a second after the one
-// before, or at once when that has failed. The first to connect wins; the others are cancelled, waited
-// for and closed.
+// A machine may have an IPv6 address that leads nowhere; trying the next one only when the first
+// has timed out would take minutes. So the next attempt starts a quarter of a second after the one
+// before, or at once when that has failed. The first to connect wins; the others are cancelled,
+// waited for and closed.
 // SPDX-License-Identifier: MIT
 #include <anel/event.hpp>
 #include <anel/resolve.hpp>

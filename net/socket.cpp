@@ -78,9 +78,11 @@ void socket::release(operation& op) noexcept {
     ANEL_ASSERT(pending == &op);
     pending = nullptr;
     if (!closer_ || pending_[0] || pending_[1]) return;
-    close_wait& closer = *std::exchange(closer_, nullptr);
     close_now();
-    loop_->ready(closer);
+    while (close_wait* closer = closer_) {
+        closer_ = static_cast<close_wait*>(closer->next);
+        loop_->ready(*closer);
+    }
 }
 
 bool socket::close_wait::start(cancel_scope& in, frame& who) noexcept {
@@ -90,9 +92,8 @@ bool socket::close_wait::start(cancel_scope& in, frame& who) noexcept {
         self.close_now();
         return false;
     }
-    ANEL_ASSERT(self.closer_ == nullptr);
     in.begin_uncancellable_wait(*this, who, closing);
-    self.closer_ = this;
+    next = std::exchange(self.closer_, this);  // several tasks may close: all are told
     for (operation* op : self.pending_) {
         if (op && op->state == op_state::in_flight) self.loop_->cancel(*op);
     }

@@ -4,6 +4,8 @@
 
 #include "net/address.hpp"
 
+#include <anel/timeout.hpp>
+
 #include <cerrno>
 
 namespace anel {
@@ -46,14 +48,11 @@ private:
     socket_address address_;
 };
 
-// True when the file of a unix endpoint belongs to a listener that is gone.
+// True when the file of a unix endpoint belongs to a listener that is gone. One that is there but
+// too busy to accept makes a connect wait.
 task<bool> nobody_listens(endpoint address) {
-    try {
-        auto probe = co_await connect(address);
-        co_return false;
-    } catch (const io_error& error) {
-        co_return error.code() == std::errc::connection_refused;
-    }
+    auto probe = co_await as_result(with_timeout(std::chrono::seconds(1), connect(address)));
+    co_return probe.error() == std::errc::connection_refused;
 }
 
 }  // namespace
@@ -82,37 +81,24 @@ task<tcp_listener> tcp_listener::bind(endpoint address, listen_options options) 
     std::int32_t bound = listener.control(opcode::bind, &native);
     if (bound == -EADDRINUSE && address.is_unix() && options.reuse_address) {
         const bool stale = co_await nobody_listens(address);
-        if (stale && listener.control(opcode::remove_path, &native) >= 0) {
-            bound = listener.control(opcode::bind, &native);
+        if (stale) {
+            const detail::unix_file left_behind(owner, native);  // goes at the end of this block
         }
+        if (stale) bound = listener.control(opcode::bind, &native);
     }
-    if (bound < 0) {
-        listener.close_now();  // not stop(): the file, if there is one, is somebody else's
-        throw_errno(-bound, "bind", address.to_string());
-    }
+    if (bound < 0) throw_errno(-bound, "bind", address.to_string());
+    if (address.is_unix()) listener.file_ = std::make_unique<detail::unix_file>(owner, native);
     const auto backlog = static_cast<std::size_t>(options.backlog);
     listener.require(listener.control(opcode::listen, nullptr, backlog), "listen", address);
     co_return listener;
 }
 
-tcp_listener& tcp_listener::operator=(tcp_listener&& other) noexcept {
-    if (this != &other) {
-        stop();
-        socket::operator=(std::move(other));
-    }
-    return *this;
+detail::unix_file::unix_file(loop& owner, const socket_address& address) noexcept : owner_(owner) {
+    path_.address = address;
+    (void)owner_.control(opcode::identify_path, 0, &path_);
 }
 
-void tcp_listener::stop() noexcept {
-    if (!is_open()) return;
-    socket_address local;
-    const bool known = control(opcode::local_address, &local) >= 0;
-    loop& owner = *loop_;
-    close_now();
-    if (known && from_socket_address(local).value_or(endpoint()).is_unix()) {
-        owner.control(opcode::remove_path, 0, &local);
-    }
-}
+detail::unix_file::~unix_file() { (void)owner_.control(opcode::remove_path, 0, &path_); }
 
 tcp_stream detail::accept_wait::value() const noexcept {
     loop& owner = *static_cast<tcp_listener&>(socket_).loop_;

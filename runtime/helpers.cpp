@@ -12,7 +12,8 @@
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
-#include <deque>
+#include <exception>
+#include <iterator>
 #include <list>
 #include <mutex>
 #include <optional>
@@ -37,24 +38,17 @@ struct lookup {
         if (question.service) service = question.service;
         hints.ai_family = AF_UNSPEC;
         hints.ai_socktype = question.datagram ? SOCK_DGRAM : SOCK_STREAM;
-        hints.ai_flags = AI_ADDRCONFIG | (question.passive ? AI_PASSIVE : 0);
-    }
-
-    int ask(addrinfo** list) const noexcept {
-        return ::getaddrinfo(host ? host->c_str() : nullptr, service ? service->c_str() : nullptr,
-                             &hints, list);
+        // Not AI_ADDRCONFIG: a machine with no address but loopback's would have no "localhost" on
+        // IPv6. An address of a family that is not there fails at once when it is tried.
+        hints.ai_flags = question.passive ? AI_PASSIVE : 0;
     }
 
     void run() noexcept {
         addrinfo* list = nullptr;
-        int error = ask(&list);
-        if (error == EAI_NONAME || error == EAI_ADDRFAMILY) {
-            // On a machine with no address but loopback's AI_ADDRCONFIG refuses "localhost".
-            hints.ai_flags &= ~AI_ADDRCONFIG;
-            error = ask(&list);
-        }
+        const int error = ::getaddrinfo(host ? host->c_str() : nullptr,
+                                        service ? service->c_str() : nullptr, &hints, &list);
         if (error != 0) {
-            answer.name_error = error;
+            answer.name_error = error == EAI_SYSTEM ? 0 : error;
             result = error == EAI_SYSTEM ? -errno : -EIO;
             return;
         }
@@ -86,8 +80,8 @@ struct job {
 struct helper_threads::shared {
     std::mutex mutex;
     std::condition_variable changed;
-    std::deque<job> queued;
-    std::list<job*> running;
+    std::list<job> queued;
+    std::list<job> running;  // spliced from queued: no allocation where nobody could be told
     op_queue ended;
     std::atomic<bool> any_ended{false};
     backend* waiter = nullptr;  // null once the object is gone
@@ -110,21 +104,21 @@ struct helper_threads::shared {
             self->changed.wait(lock, [&] { return self->stopping || !self->queued.empty(); });
             self->idle -= 1;
             if (self->stopping) return;
-            job mine = std::move(self->queued.front());
-            self->queued.pop_front();
-            const auto place = self->running.insert(self->running.end(), &mine);
+            self->running.splice(self->running.end(), self->queued, self->queued.begin());
+            const auto mine = std::prev(self->running.end());
             lock.unlock();
-            if (mine.name) {
-                mine.name->run();
+            if (mine->name) {
+                mine->name->run();
             } else {
-                auto& call = *static_cast<helper_call*>(mine.op->data);
+                auto& call = *static_cast<helper_call*>(mine->op->data);
                 call.run(call);
             }
             lock.lock();
-            self->running.erase(place);
-            if (!mine.op) continue;
-            if (mine.name) mine.name->hand_over(*static_cast<name_lookup*>(mine.op->data));
-            self->end(*mine.op, mine.name ? mine.name->result : 0);
+            if (mine->op) {
+                if (mine->name) mine->name->hand_over(*static_cast<name_lookup*>(mine->op->data));
+                self->end(*mine->op, mine->name ? mine->name->result : 0);
+            }
+            self->running.erase(mine);
         }
     }
 };
@@ -149,33 +143,39 @@ helper_threads::~helper_threads() {
     }
 }
 
+// Without a new thread the others do the work.
+void helper_threads::add_thread() noexcept {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the program's own threads
+    try {
+        shared_->threads.reserve(threads_max);
+        shared_->threads.emplace_back([state = shared_] { shared::work(state); });
+    } catch (const std::exception&) {
+        // No thread or no memory to be had now.
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
 std::int32_t helper_threads::start(operation& op) noexcept {
     try {
         if (!shared_) {
             shared_ = std::make_shared<shared>();
             shared_->waiter = &waiter_;
         }
-        job next{&op, nullptr};
+        std::list<job> next;
+        next.push_back({&op, nullptr});
         if (op.code == opcode::resolve) {
-            next.name = std::make_unique<lookup>(*static_cast<name_lookup*>(op.data));
+            next.back().name = std::make_unique<lookup>(*static_cast<name_lookup*>(op.data));
         }
         const std::lock_guard lock(shared_->mutex);
         if (shared_->queued.size() == queued_max) return -EAGAIN;
         if (shared_->idle <= shared_->queued.size() && shared_->threads.size() < threads_max) {
-            // Signals are for the program's own threads.
-            sigset_t all;
-            sigset_t before;
-            sigfillset(&all);
-            pthread_sigmask(SIG_SETMASK, &all, &before);
-            try {
-                shared_->threads.emplace_back([state = shared_] { shared::work(state); });
-            } catch (const std::system_error&) {
-                // Without a new thread the others do the work; without any there is nobody.
-            }
-            pthread_sigmask(SIG_SETMASK, &before, nullptr);
-            if (shared_->threads.empty()) return -EAGAIN;
+            add_thread();
         }
-        shared_->queued.push_back(std::move(next));
+        if (shared_->threads.empty()) return -EAGAIN;
+        shared_->queued.splice(shared_->queued.end(), next);
     } catch (const std::bad_alloc&) {
         return -ENOMEM;
     }
@@ -191,9 +191,9 @@ void helper_threads::cancel(operation& op) noexcept {
         shared_->end(op, -ECANCELED);
         return;
     }
-    for (job* at : shared_->running) {
-        if (at->op != &op || !at->name) continue;
-        at->op = nullptr;
+    for (job& at : shared_->running) {
+        if (at.op != &op || !at.name) continue;
+        at.op = nullptr;
         shared_->end(op, -ECANCELED);
         return;
     }

@@ -34,6 +34,8 @@ public:
 
 private:
     struct shared;
+    void add_thread() noexcept;
+
     backend& waiter_;
     std::shared_ptr<shared> shared_;  // made at the first start()
 };

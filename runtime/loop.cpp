@@ -38,9 +38,10 @@ void loop::run_until(const bool& finished) {
     running_ = false;
 }
 
-// A turn: 1. ready coroutines run; they only queue operations. 2. Due timers fire. 3. One wait
-// submits all that was queued and sleeps, unless something is ready already. What is done is
-// queued, never run inside the wait.
+// A turn: 1. ready coroutines run; they only queue operations. 2. One wait submits all that was
+// queued and sleeps, unless something is ready already. What is done is queued, never run inside
+// the wait. 3. Due timers fire: after the wait, so that a result that is there wins over its
+// timeout, however late the loop is.
 void loop::run_ready() {
     counters_.turns += 1;
     share_ = resumes_per_turn;
@@ -52,13 +53,12 @@ void loop::run_ready() {
 }
 
 void loop::wait() {
-    if (!timers_.empty()) counters_.timers_fired += timers_.fire_due(now());
-
     const bool posted = take_posted();
     bool sleep = !posted && ready_.empty();
     if (sleep && inbox_) sleep = inbox_->may_sleep();
     backend_->wait(sleep ? timers_.next_deadline() : time_point::min(), ready_);
     if (inbox_) inbox_->awake();
+    if (!timers_.empty()) counters_.timers_fired += timers_.fire_due(now());
 }
 
 // The driver: runs one coroutine after the other at the same depth of the stack.
@@ -85,10 +85,7 @@ void loop::drive(frame& first) {
 
 bool loop::start(operation& op) noexcept {
     if (backend_->submit(op)) return true;
-    if (share_ > 1) {
-        share_ -= 1;
-        return false;
-    }
+    if (may_go_on()) return false;
     // A peer that always has data would keep this coroutine running for ever; let others in.
     ready_.push(op);
     return true;

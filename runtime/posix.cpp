@@ -78,13 +78,28 @@ int how(std::uint32_t side) noexcept {
     return SHUT_RDWR;
 }
 
-// Removes the file of a unix socket. Only a socket: a user's mistake must not delete a file.
-std::int32_t remove_path(socket_address& address) noexcept {
-    const auto& local = *reinterpret_cast<const sockaddr_un*>(address.bytes);
-    struct stat status{};
-    if (local.sun_path[0] == '\0') return 0;  // an abstract name has no file
+// The file of a unix socket: remembers which one it is, or removes that very one. Another socket
+// may have been bound to the path since, and a user's mistake must not delete a file.
+std::int32_t identify_path(socket_path& path, struct stat& status) noexcept {
+    const auto& local = *reinterpret_cast<const sockaddr_un*>(path.address.bytes);
+    if (local.sun_family != AF_UNIX || local.sun_path[0] == '\0') return -ENOENT;  // no file
     if (::lstat(local.sun_path, &status) < 0) return -errno;
-    if (!S_ISSOCK(status.st_mode)) return -ENOTSOCK;
+    return S_ISSOCK(status.st_mode) ? 0 : -ENOTSOCK;
+}
+
+std::int32_t identify_path(socket_path& path) noexcept {
+    struct stat status{};
+    if (const std::int32_t error = identify_path(path, status)) return error;
+    path.device = status.st_dev;
+    path.inode = status.st_ino;
+    return 0;
+}
+
+std::int32_t remove_path(socket_path& path) noexcept {
+    struct stat status{};
+    if (const std::int32_t error = identify_path(path, status)) return error;
+    if (status.st_dev != path.device || status.st_ino != path.inode) return -ESTALE;
+    const auto& local = *reinterpret_cast<const sockaddr_un*>(path.address.bytes);
     return ::unlink(local.sun_path) < 0 ? -errno : 0;
 }
 
@@ -139,12 +154,14 @@ std::int32_t attempt_once(operation& op) noexcept {
 }  // namespace
 
 std::int32_t attempt(operation& op) noexcept {
+    const std::size_t stop_at = op.size > share_bytes ? op.size - share_bytes : 0;
     for (;;) {
         const std::int32_t result = attempt_once(op);
         if (result == -EINTR) continue;
         if (result < 0 || (op.flags & op_flag::whole) == 0) return result;
         advance(op, static_cast<std::size_t>(result));
         if (op.size == 0 || result == 0) return 0;
+        if (op.size <= stop_at) return had_its_share;
     }
 }
 
@@ -166,7 +183,8 @@ std::int32_t control_call(operation& op, blocking mode) noexcept {
         case opcode::shutdown: return returned(::shutdown(op.fd, how(op.flags)));
         // EINTR included, the descriptor is gone: closing it again could close somebody else's.
         case opcode::close: return returned(::close(op.fd));
-        case opcode::remove_path: return remove_path(address_of(op));
+        case opcode::identify_path: return identify_path(*static_cast<socket_path*>(op.data));
+        case opcode::remove_path: return remove_path(*static_cast<socket_path*>(op.data));
         default: break;
     }
     return -EOPNOTSUPP;

@@ -16,8 +16,12 @@ std::int32_t control_call(operation& op, blocking mode) noexcept;
 
 /// Tries `op` on a non-blocking descriptor. Returns >= 0, -errno, or would_wait.
 /// A `whole` operation goes on until the kernel would wait; its data and size say how far it came.
+/// After a mebibyte it stops all the same, with had_its_share: a peer as fast as we are would keep
+/// every other task waiting for as long as there are bytes.
 std::int32_t attempt(operation& op) noexcept;
-inline constexpr std::int32_t would_wait = -0x10000;  // below every -errno
+inline constexpr std::int32_t would_wait = -0x10000;  // both are below every -errno
+inline constexpr std::int32_t had_its_share = -0x10001;
+inline constexpr std::size_t share_bytes = 1U << 20;
 
 /// Fills the msghdr inside a message and returns it.
 msghdr* native_message(message& data) noexcept;

@@ -20,6 +20,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <new>
+#include <utility>
 #include <vector>
 
 namespace anel {
@@ -58,6 +59,7 @@ public:
         slot& place = slot_of(op.fd);
         ANEL_ASSERT(place.parked[is_outgoing(op.code)] == &op);
         place.parked[is_outgoing(op.code)] = nullptr;
+        if (std::exchange(place.hungry[is_outgoing(op.code)], false)) hungry_.remove(op);
         watch(op.fd, place);
         op.result = -ECANCELED;
         ended_.push(op);
@@ -67,12 +69,13 @@ public:
         helpers_.collect(ended_);
         // Nothing sleeps while something has ended, but the kernel is asked all the same: a busy
         // program must not starve what arrives.
-        if (!ended_.empty()) until = time_point::min();
+        if (!ended_.empty() || !hungry_.empty()) until = time_point::min();
         counters_.waits += 1;
         poller_.wait(until, now(), [&](int fd, bool readable, bool writable, bool hung_up) {
             if (fd == waker_.descriptor()) return waker_.clear();
             on_ready(fd, readable, writable, hung_up);
         });
+        feed_hungry();
         helpers_.collect(ended_);
         while (suspension* ended = ended_.pop()) finished(static_cast<operation&>(*ended), done);
     }
@@ -85,7 +88,9 @@ private:
     struct slot {
         operation* parked[2] = {};  // [0] taking something in, [1] moving something out
         bool exhausted[2] = {};     // the last try left nothing behind: do not try, park
-        bool hung_up = false;       // an end, an error or urgent data: a short read proves nothing
+        bool hungry[2] = {};        // could go on, but has had its share of this turn
+        bool internet = false;      // a TCP socket: only there a short read means that it is empty
+        bool hung_up = false;       // an end, an error or urgent data: then not even there
         bool watched = false;       // with edges: the poller knows the descriptor
     };
 
@@ -98,10 +103,15 @@ private:
             if (result != would_wait) return result;
         }
         parked = &op;
-        const int error = watch(op.fd, place);
-        if (error == 0) return would_wait;
-        parked = nullptr;
-        return error;
+        try {
+            const int error = watch(op.fd, place);
+            if (error == 0) return would_wait;
+            parked = nullptr;
+            return error;
+        } catch (...) {
+            parked = nullptr;
+            throw;
+        }
     }
 
     slot& slot_of(int fd) {
@@ -111,25 +121,47 @@ private:
     }
 
     std::int32_t control(operation& op) noexcept {
-        if (op.code == opcode::close && op.fd >= 0) {
-            slot& place = slot_of(op.fd);
+        if (op.code == opcode::close && static_cast<std::size_t>(op.fd) < slots_.size()) {
+            slot& place = slots_[static_cast<std::size_t>(op.fd)];
             ANEL_ASSERT(place.parked[0] == nullptr);  // cancelled and awaited before a close
             ANEL_ASSERT(place.parked[1] == nullptr);
             poller_.forget(op.fd);
             place = slot{};
         }
-        return control_call(op, blocking::no);
+        const std::int32_t result = control_call(op, blocking::no);
+        if (op.code == opcode::open_socket && result >= 0) {
+            const auto made = static_cast<socket_kind>(op.flags);
+            if (made == socket_kind::tcp4 || made == socket_kind::tcp6) is_internet(result);
+        }
+        return result;
     }
 
-    // A stream that gave less than was asked for is empty, and one that took less is full: the next
-    // try would only be told to wait. Any news about the descriptor ends that, and once the peer
-    // has hung up there is none to wait for. Datagrams and connections say nothing about the next
-    // one.
+    // Without memory for it the socket is read with one call more.
+    void is_internet(int fd) noexcept {
+        try {
+            slot_of(fd).internet = true;
+        } catch (const std::bad_alloc&) {}
+    }
+
+    // A TCP stream that gave less than was asked for is empty: the next try would only be told to
+    // wait. Any news about the descriptor ends that, and once the peer has hung up there is none to
+    // wait for. A unix stream stops at descriptors that were passed along; datagrams and
+    // connections say nothing about the next one.
     std::int32_t try_now(operation& op, slot& place) noexcept {
         const std::size_t wanted = op.size;
         const std::int32_t result = attempt(op);
+        if (result == had_its_share) {
+            place.hungry[is_outgoing(op.code)] = true;
+            hungry_.push(op);
+            return would_wait;
+        }
+        if (op.code == opcode::accept && result >= 0 && place.internet) {
+            is_internet(result);  // may move the slots: `place` is not used after it
+            return result;
+        }
         const bool stream = op.code == opcode::recv && (op.flags & op_flag::whole) == 0;
-        const bool partial = stream && result > 0 && static_cast<std::size_t>(result) < wanted;
+        const bool partial =
+            stream && place.internet && result > 0 && static_cast<std::size_t>(result) < wanted;
         // Only with edges: the poller must have been watching when the rest did not come.
         const bool known = Poller::edges ? place.watched : true;
         place.exhausted[is_outgoing(op.code)] = partial && known && !place.hung_up;
@@ -137,22 +169,38 @@ private:
     }
 
     void on_ready(int fd, bool readable, bool writable, bool hung_up) noexcept {
-        slot& place = slot_of(fd);
-        place.hung_up |= hung_up;
-        if (readable) advance_parked(place, 0);
-        if (writable) advance_parked(place, 1);
-        if (!Poller::edges) watch(fd, place);
+        slot_of(fd).hung_up |= hung_up;
+        if (readable) advance_parked(slot_of(fd), 0);
+        if (writable) advance_parked(slot_of(fd), 1);
+        if (!Poller::edges) watch(fd, slot_of(fd));
     }
 
     void advance_parked(slot& place, std::size_t direction) noexcept {
         place.exhausted[direction] = false;
         operation* op = place.parked[direction];
-        if (!op) return;
-        const std::int32_t result = try_now(*op, place);
-        if (result == would_wait) return;
+        if (!op || place.hungry[direction]) return;
         place.parked[direction] = nullptr;
+        const std::int32_t result = try_now(*op, place);
+        if (result == would_wait) {
+            place.parked[direction] = op;
+            return;
+        }
         op->result = result;
         ended_.push(*op);
+    }
+
+    // Those that moved their share last time go on; others have had their turn in between.
+    void feed_hungry() noexcept {
+        op_queue again;
+        again.splice(hungry_);
+        while (suspension* item = again.pop()) {
+            auto& op = static_cast<operation&>(*item);
+            slot& place = slot_of(op.fd);
+            place.hungry[is_outgoing(op.code)] = false;
+            const int fd = op.fd;
+            advance_parked(place, is_outgoing(op.code));
+            if (!Poller::edges) watch(fd, slot_of(fd));
+        }
     }
 
     int watch(int fd, slot& place) {
@@ -167,6 +215,7 @@ private:
     Poller poller_;
     std::vector<slot> slots_;
     op_queue ended_;
+    op_queue hungry_;  // parked, and to be tried again without waiting
     helper_threads helpers_{*this};
 };
 

@@ -22,11 +22,15 @@ public:
     [[noreturn]] static void raise(std::error_code error) { throw io_error(error, "signal", {}); }
 };
 
-task<> cancel_at_signal(signal_watch& signals, cancel_scope& root) {
+// However the wait ends, the signals have their usual effect from then on.
+spawned::handle_type cancel_at_signal(signal_watch& signals, cancel_scope& root) {
+    struct guard {
+        signal_watch& watch;
+        ~guard() { watch.restore(); }
+    } on_exit{signals};
     std::byte number{};
     signal_wait arrival(signals.descriptor(), number);
     co_await arrival;
-    signals.restore();
     root.cancel();
 }
 
@@ -36,7 +40,7 @@ task<> root_and_signals(task<> root, cancel_scope& scope, signal_watch& signals)
     scope.open(*self.scope);
     task_group beside(*self.scope, cancel_scope::shield::no);
     if (signals.descriptor() >= 0) {
-        beside.spawn(cancel_at_signal, std::ref(signals), std::ref(scope));
+        beside.adopt(cancel_at_signal(signals, scope));
     }
     std::exception_ptr error;
     try {

@@ -67,6 +67,9 @@ signal_watch::~signal_watch() {
     if (sending_ < 0) return;
     restore();
     handler_descriptor.store(-1);
+    // One that came when there was nothing left to cancel is not lost: it has its usual effect now.
+    char number = 0;
+    if (::recv(receiving_, &number, 1, MSG_DONTWAIT) == 1) std::raise(number);
     ::close(receiving_);
     ::close(sending_);
 }

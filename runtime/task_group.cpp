@@ -6,7 +6,8 @@ namespace anel {
 
 void spawned::unhandled_exception() noexcept { group_->fail(std::current_exception()); }
 
-void task_group::adopt(spawned& child) noexcept {
+void task_group::adopt(spawned::handle_type adopted) noexcept {
+    spawned& child = *adopted.child;
     child.group_ = this;
     child.own_.open(scope_);
     child.scope = &child.own_;

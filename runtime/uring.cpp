@@ -36,7 +36,9 @@ constexpr unsigned enter_no_iowait = 1U << 7;     // an idle wait is not counted
 constexpr unsigned features_needed =
     IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_FAST_POLL | IORING_FEAT_EXT_ARG;
 
-constexpr std::size_t longest_transfer = 0x7ffff000;  // MAX_RW_COUNT; the length field has 32 bits
+// The kernel moves what it can inside the enter. A peer as fast as we are would keep it there for
+// as long as there are bytes, and every other task waiting: what is larger goes in pieces.
+constexpr std::size_t longest_transfer = 1U << 20;
 
 class uring final : public backend {
 public:
@@ -60,6 +62,7 @@ private:
     void flush_waiting() noexcept;
     unsigned publish() noexcept;
     int enter(unsigned wait_for, time_point until) noexcept;
+    static void check(int returned) noexcept;
     bool kernel_has_news() const noexcept;
     void reap() noexcept;
     void completed(operation& op, std::int32_t result) noexcept;
@@ -129,20 +132,24 @@ void uring::set_up(const backend_options& options) {
         &ring_);  // saves a descriptor look-up per enter; not before 5.18
     // The submission queue's indirection, filled once: entry i is submission i.
     for (unsigned i = 0; i < ring_.sq.ring_entries; ++i) ring_.sq.array[i] = i;
+
+    // A filter may allow the set-up and refuse the use.
+    if (const int error = enter(0, never); error < 0) {
+        io_uring_queue_exit(&ring_);
+        throw_errno(-error, "io_uring_enter", {});
+    }
 }
 
 // The kernel tears a ring down after close() has returned. So everything is cancelled and seen to
 // have ended first, and nothing of ours is the kernel's when the memory goes.
 uring::~uring() {
     ANEL_ASSERT(in_flight() == 0);
-    if (waker_armed_) {
-        if (io_uring_sqe* sqe = next_sqe()) {
-            io_uring_prep_poll_remove(sqe, static_cast<std::uint64_t>(tag::wake));
-            io_uring_sqe_set_data64(sqe, static_cast<std::uint64_t>(tag::mask));
-        }
+    io_uring_sqe* sqe = waker_armed_ ? next_sqe() : nullptr;
+    if (sqe) {
+        io_uring_prep_poll_remove(sqe, static_cast<std::uint64_t>(tag::wake));
+        io_uring_sqe_set_data64(sqe, static_cast<std::uint64_t>(tag::mask));
         while (waker_armed_) {
-            const int error = enter(1, never);
-            if (error < 0 && error != -EINTR && error != -EAGAIN && error != -EBUSY) break;
+            check(enter(1, never));
             reap();
         }
     }
@@ -305,14 +312,22 @@ bool uring::kernel_has_news() const noexcept {
             (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
+// What can pass by itself: what was not submitted is counted again at the next enter, and the loop
+// comes back. Anything else would make the loop spin for ever.
+void uring::check(int returned) noexcept {
+    const bool passing = returned >= 0 || returned == -EINTR || returned == -ETIME ||
+                         returned == -EAGAIN || returned == -EBUSY || returned == -ENOMEM;
+    ANEL_ASSERT(passing);
+}
+
 void uring::wait(time_point until, op_queue& done) noexcept {
     helpers_.collect(ended_);
     flush_waiting();
+    // What the kernel has not been told of cannot wake a sleeper.
+    const bool all_told = waker_armed_ && starved_.empty() && unsent_cancels_.empty();
     const bool may_sleep =
-        until != time_point::min() && ended_.empty() && io_uring_cq_ready(&ring_) == 0;
-    // EINTR, ETIME, EBUSY, EAGAIN: what was not submitted is counted again at the next enter, and
-    // the loop comes back.
-    if (may_sleep || publish() > 0 || kernel_has_news()) (void)enter(may_sleep ? 1 : 0, until);
+        until != time_point::min() && all_told && ended_.empty() && io_uring_cq_ready(&ring_) == 0;
+    if (may_sleep || publish() > 0 || kernel_has_news()) check(enter(may_sleep ? 1 : 0, until));
     reap();
     // Completions that did not fit are kept by the kernel until an enter brings them over.
     while (io_uring_cq_has_overflow(&ring_)) {
@@ -348,6 +363,16 @@ void uring::reap() noexcept {
 
 void uring::completed(operation& op, std::int32_t result) noexcept {
     ANEL_ASSERT(op.state == op_state::in_flight);
+    if (result == -EINTR) {
+        // From a worker thread of the kernel, where a connect to a full backlog sits: a cancel
+        // interrupts it. A signal that was not meant for it does too.
+        if (!op.cancel_wanted) {
+            op.owed = 0;
+            starved_.push(op);
+            return;
+        }
+        result = -ECANCELED;
+    }
     op.result = result;
     if (op.code == opcode::recvmsg && result >= 0) {
         read_native_message(*static_cast<message*>(op.data));

@@ -30,8 +30,12 @@ bool list_wait::wait_in(wait_list& list, bool at_once, cancel_scope& in, frame& 
                         const wait_kind& what) noexcept {
     if (!in.begin_wait(*this, who, what)) return false;
     granted_ = at_once;
-    if (at_once) return false;
-    list.link(*this);
+    if (!at_once) {
+        list.link(*this);
+        return true;
+    }
+    if (in.owner().may_go_on()) return false;
+    in.owner().ready(*this);
     return true;
 }
 

@@ -26,9 +26,10 @@ struct serve_options {
     /// How long sessions may go on once the server is asked to stop.
     std::chrono::nanoseconds drain_time = std::chrono::seconds(10);
     /// Called with what a session threw, a reset by its peer say; a session's error is its own
-    /// affair and does not end the server. Null: nobody wants to know.
+    /// affair and does not end the server. Null: nobody wants to know. Must not throw.
     void (*session_failed)(const endpoint& peer, std::exception_ptr error) = nullptr;
-    /// Called when accept fails for lack of descriptors or memory, once until it works again.
+    /// Called when accept fails for another reason than the connection itself, for lack of
+    /// descriptors say; once, until it works again. Must not throw.
     void (*accept_failed)(std::error_code error) = nullptr;
 };
 
@@ -36,7 +37,19 @@ namespace detail {
 
 class open_sessions;
 
-/// One session's place in the list of those that run.
+/// One session's place, from the moment its connection was accepted. Move-only.
+class session_place {
+public:
+    explicit session_place(open_sessions& list) noexcept;
+    session_place(session_place&& other) noexcept : list_(std::exchange(other.list_, nullptr)) {}
+    session_place& operator=(session_place&&) = delete;
+    ~session_place();
+
+private:
+    open_sessions* list_;
+};
+
+/// One session's connection in the list of those that are open.
 class session_record {
 public:
     session_record(open_sessions& list, tcp_stream& connection) noexcept;
@@ -59,29 +72,32 @@ public:
 
     /// Accepts the next connection, when there is room for a session. Waits out a lack of
     /// descriptors.
-    /// Errors  task_cancelled; errors of the listener itself, such as EBADF.
+    /// Errors  task_cancelled; errors of the listener itself, such as EBADF; std::bad_alloc.
     task<tcp_stream> next(tcp_listener& listener);
     /// Makes every session see the end of its input, once it has read what has arrived.
     void end_input() noexcept;
     /// Waits until no session is left.
     event::wait_type all_ended() noexcept;
-    void failed(const endpoint& peer) const;
-    void not_started() noexcept { count_ -= 1; }
+    void failed(const endpoint& peer) const noexcept;
 
 private:
+    friend session_place;
     friend session_record;
-    task<> back_off(std::error_code error);
 
     const serve_options& options_;
     session_record* first_ = nullptr;
     std::size_t count_ = 0;
+    bool draining_ = false;
     event ended_;  // set when a session ends; reset before it is waited for
     event none_left_;
-    std::chrono::nanoseconds pause_{0};  // > 0: accept has failed since the last one
+    std::chrono::nanoseconds pause_{0};  // > 0: accept has failed since the last connection
 };
 
+/// A child of the group in serve(). Everything but a cancel ends in here: a session's error, and a
+/// lack of memory for its first frame, are no reason to cancel the others.
 template <class Session>
-task<> run_session(Session& session, open_sessions& list, tcp_stream connection) {
+spawned::handle_type run_session(Session& session, open_sessions& list, session_place,
+                                 tcp_stream connection) {
     const endpoint peer = connection.peer_endpoint();
     session_record record(list, connection);
     try {
@@ -112,18 +128,23 @@ task<> serve(tcp_listener listener, Session session, serve_options options = {})
     detail::open_sessions open(options);
     task_group sessions(*self.scope, cancel_scope::shield::yes);
     std::exception_ptr stopped;
-    try {
-        for (;;) {
+    while (!stopped) {
+        bool out_of_memory = false;
+        try {
             auto connection = co_await open.next(listener);
-            try {
-                sessions.spawn(&detail::run_session<Session>, std::ref(session), std::ref(open),
-                               std::move(connection));
-            } catch (const std::bad_alloc&) {
-                open.not_started();  // this connection is closed; the server goes on
-            }
+            sessions.adopt(detail::run_session(session, open, detail::session_place(open),
+                                               std::move(connection)));
+        } catch (const std::bad_alloc&) {
+            out_of_memory = true;  // the connection, if there was one, is closed
+        } catch (...) {
+            stopped = std::current_exception();
         }
-    } catch (...) {
-        stopped = std::current_exception();
+        if (!out_of_memory) continue;
+        try {
+            co_await sleep_for(std::chrono::milliseconds(10));
+        } catch (const task_cancelled&) {
+            stopped = std::current_exception();
+        }
     }
     listener.stop();
     open.end_input();

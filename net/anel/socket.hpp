@@ -86,8 +86,8 @@ private:
     void release(operation& op) noexcept;
 
     int fd_ = -1;
-    operation* pending_[2] = {};  // [0] taking in, [1] moving out
-    close_wait* closer_ = nullptr;
+    operation* pending_[2] = {};    // [0] taking in, [1] moving out
+    close_wait* closer_ = nullptr;  // those who wait in close(), linked
     detail::socket_observer* observer_ = nullptr;
 };
 
@@ -112,6 +112,7 @@ public:
         : io<Derived>(what, -1, where, bytes, how), socket_(on) {}
 
     bool start(cancel_scope& in, frame& who) noexcept {
+        ANEL_ASSERT(!socket_.is_open() || &in.owner() == socket_.loop_);  // its own loop's thread
         socket_.claim(*this);
         return io<Derived>::start(in, who);
     }

@@ -14,6 +14,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -24,9 +25,10 @@ struct const_buffer {
     const void* data = nullptr;
     std::size_t size = 0;
 
-    const_buffer(std::span<const std::byte> bytes) noexcept  // NOLINT: implicit on purpose
-        : data(bytes.data()), size(bytes.size()) {}
-    const_buffer(std::span<std::byte> bytes) noexcept  // NOLINT: implicit on purpose
+    template <class T, std::size_t N>
+        requires std::is_same_v<std::remove_const_t<T>, std::byte> ||
+                 std::is_same_v<std::remove_const_t<T>, char>
+    const_buffer(std::span<T, N> bytes) noexcept  // NOLINT: implicit on purpose
         : data(bytes.data()), size(bytes.size()) {}
     const_buffer(std::string_view text) noexcept  // NOLINT: implicit on purpose
         : data(text.data()), size(text.size()) {}
@@ -65,6 +67,19 @@ class accept_wait;
 class shutdown_wait;
 template <std::size_t Parts>
 class send_parts_wait;
+
+/// The file of a unix listener: removed with it, unless somebody else's stands there meanwhile.
+class unix_file {
+public:
+    unix_file(loop& owner, const socket_address& address) noexcept;
+    unix_file(const unix_file&) = delete;
+    unix_file& operator=(const unix_file&) = delete;
+    ~unix_file();
+
+private:
+    loop& owner_;
+    socket_path path_;
+};
 }  // namespace detail
 
 /// A connected stream of bytes. It has no messages: what one send() wrote may arrive in pieces, and
@@ -82,7 +97,8 @@ public:
     [[nodiscard]] detail::recv_wait recv(mutable_buffer buffer) noexcept;
 
     /// Receives exactly `buffer.size` bytes.
-    /// Errors   errc::unexpected_eof when the stream ends before; the same as recv().
+    /// Errors   errc::unexpected_eof when the stream ends before; the same as recv(). After a
+    ///          cancel some bytes may have been taken: the only sound thing left is to close.
     [[nodiscard]] detail::recv_exact_wait recv_exact(mutable_buffer buffer) noexcept;
 
     /// Sends all bytes of `buffer`: waits while the peer does not read.
@@ -148,9 +164,6 @@ struct listen_options {
 class tcp_listener : public socket {
 public:
     tcp_listener() noexcept = default;
-    tcp_listener(tcp_listener&&) noexcept = default;
-    tcp_listener& operator=(tcp_listener&& other) noexcept;
-    ~tcp_listener() { stop(); }
 
     /// Makes a socket, binds it to `address` and listens. Port 0 picks a free one: local_endpoint()
     /// tells. A unix endpoint makes a file, which is removed with the listener.
@@ -164,11 +177,21 @@ public:
     [[nodiscard]] detail::accept_wait accept() noexcept;
 
     /// Closes at once; what waits in the backlog is reset. Nobody may wait in accept().
-    void stop() noexcept;
+    void stop() noexcept {
+        file_.reset();
+        close_now();
+    }
+    /// Ends what other tasks wait for with ECANCELED, waits until they know, and closes.
+    [[nodiscard]] close_wait close() noexcept {
+        file_.reset();
+        return socket::close();
+    }
 
 private:
     friend detail::accept_wait;
     tcp_listener(loop& owner, int fd) noexcept : socket(owner, fd) {}
+
+    std::unique_ptr<detail::unix_file> file_;  // only for a unix endpoint
 };
 
 /// Connects to `peer`.

@@ -52,6 +52,13 @@ public:
     /// A done operation is queued all the same when this turn's share is used up.
     bool start(operation& op) noexcept;
     void cancel(operation& op) noexcept { backend_->cancel(op); }
+    /// For a wait that ended before it began. True: the coroutine may go on at once; false: this
+    /// turn's share is used up, and the wait must be queued with ready() like any other.
+    [[nodiscard]] bool may_go_on() noexcept {
+        if (share_ <= 1) return false;
+        share_ -= 1;
+        return true;
+    }
     /// Performs a control call and returns its result, >= 0 or -errno.
     std::int32_t control(opcode code, int fd, void* data = nullptr, std::size_t size = 0,
                          std::uint32_t flags = 0) noexcept;

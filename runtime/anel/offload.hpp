@@ -66,8 +66,14 @@ private:
 /// Thread   `function` runs on another thread. A cancel takes it out of the queue; once it runs,
 ///          the co_await waits for its end, because it may use the caller's variables.
 template <class Function>
-[[nodiscard]] auto offload(Function function) {
-    return detail::offload_wait<Function>(std::move(function));
+[[nodiscard]] auto offload(Function&& function) {
+    using stored = std::decay_t<Function>;
+    static_assert(
+        std::is_lvalue_reference_v<Function> || std::is_trivially_destructible_v<stored>,
+        "anel: offload() of a temporary lambda that owns what it captured: g++ 12 destroys "
+        "it twice. Capture by reference ([&]): the co_await outlives the call. Or name the "
+        "lambda first.");
+    return detail::offload_wait<stored>(std::forward<Function>(function));
 }
 
 }  // namespace anel

@@ -99,7 +99,8 @@ enum class opcode : std::uint8_t {
     set_option,     ///< flags: socket_option; size: value
     shutdown,       ///< flags: shutdown_side
     close,
-    remove_path,  ///< data: socket_address* of a unix socket whose file is to be removed
+    identify_path,  ///< data: socket_path*, whose device and inode are filled in
+    remove_path,    ///< data: socket_path*; removes the file if it is that very one, and a socket
 };
 
 /// True for the control calls, which finish inside backend::submit().
@@ -134,6 +135,13 @@ enum class socket_option : std::uint32_t {
 struct socket_address {
     alignas(8) std::byte bytes[112];  // sockaddr_un, the longest, is 110 bytes on Linux
     std::uint32_t size = 0;
+};
+
+/// The file of a unix socket.
+struct socket_path {
+    socket_address address;
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;  ///< 0: not known
 };
 
 /// One piece of memory; has the layout of the system's iovec, which the backends assert.

@@ -40,7 +40,8 @@ public:
     explicit poster(std::shared_ptr<mailbox> box) noexcept : box_(std::move(box)) {}
 
     /// Queues `function` to be called on the loop's thread, in the order of posting.
-    /// Returns  false when the loop has ended: `function` is dropped, not called.
+    /// Returns  false when the loop has ended, and true when it was queued. What the loop has not
+    ///          come to when it ends is dropped, not called.
     /// Errors   std::bad_alloc. `function` must not throw.
     /// Thread   any.
     template <class Function>

@@ -118,8 +118,11 @@ public:
         return true;
     }
 
+    // The frame goes at once, not with the task: a chain of tasks that hold each other as
+    // parameters would be destroyed by recursion.
     T finish() {
-        promise_type& child = handle_.promise();
+        const task ended(std::move(*this));
+        promise_type& child = ended.handle_.promise();
         if (child.scope == nullptr) throw task_cancelled{};  // refused by start()
         if (child.error) std::rethrow_exception(std::move(child.error));
         return child.take();

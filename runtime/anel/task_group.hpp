@@ -82,9 +82,8 @@ public:
                 !std::is_class_v<stored>,
             "anel: spawn() of a temporary lambda with captures. The child may outlive what "
             "it captured. Pass the values as arguments: group.spawn(function, values...).");
-        adopt(*run(stored(std::forward<Function>(function)),
-                   std::decay_t<Arguments>(std::forward<Arguments>(arguments))...)
-                   .child);
+        adopt(run(stored(std::forward<Function>(function)),
+                  std::decay_t<Arguments>(std::forward<Arguments>(arguments))...));
     }
 
     /// Asks the body and every child to end. Returns at once.
@@ -92,6 +91,8 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return live_; }
 
     // For with_task_group and its like.
+    /// Starts a coroutine that was written as a child.
+    void adopt(spawned::handle_type child) noexcept;
     [[nodiscard]] cancel_scope& scope() noexcept { return scope_; }
     void fail(std::exception_ptr error) noexcept;
     /// Throws the first error; or task_cancelled when a cancel from outside cut something short.
@@ -121,7 +122,6 @@ private:
     static spawned::handle_type run(Function function, Arguments... arguments) {
         co_await std::invoke(function, std::move(arguments)...);
     }
-    void adopt(spawned& child) noexcept;
     void child_ended() noexcept;
 
     cancel_scope scope_;

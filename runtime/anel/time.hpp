@@ -34,7 +34,7 @@ constexpr duration saturate(std::chrono::duration<Rep, Period> value) noexcept {
     // bound well inside the range keeps the comparison exact for every representation.
     constexpr auto bound = std::chrono::nanoseconds::max() / 2;
     const auto wanted = wide(value);
-    if (wanted >= wide(bound)) return duration::max();
+    if (!(wanted < wide(bound))) return duration::max();  // not a number: for ever, too
     if (wanted <= -wide(bound)) return duration::min();
     return std::chrono::ceil<duration>(value);
 }

@@ -24,7 +24,12 @@ public:
     bool start(cancel_scope& scope, frame& waiter) {
         scope_.open(scope);
         scope.owner().start(static_cast<timer&>(*this), wait_);
-        return inner_.start(scope_, waiter);
+        try {
+            return inner_.start(scope_, waiter);
+        } catch (...) {
+            leave();
+            throw;
+        }
     }
 
     awaited_t<A> finish() {
@@ -69,7 +74,12 @@ public:
 
     bool start(cancel_scope& scope, frame& waiter) {
         scope_.open(scope, cancel_scope::shield::yes);
-        return inner_.start(scope_, waiter);
+        try {
+            return inner_.start(scope_, waiter);
+        } catch (...) {
+            scope_.close();
+            throw;
+        }
     }
     awaited_t<A> finish() {
         struct guard {
