@@ -178,7 +178,7 @@ TEST_P(stream, line_without_a_practical_limit_is_read_whole) {
     go(body());
 }
 
-// --- unix listeners and their files ----------------------------------------------------------------
+// --- unix listeners and their files -------------------------------------------------------------
 
 bool exists(const endpoint& path) {
     struct stat status{};
@@ -242,7 +242,7 @@ TEST_P(stream, unix_listener_leaves_a_file_that_is_no_socket_alone) {
     go(body(temporary_path()));
 }
 
-// --- serve -----------------------------------------------------------------------------------------
+// --- serve --------------------------------------------------------------------------------------
 
 TEST_P(stream, session_that_was_accepted_but_not_begun_does_not_delay_the_drain) {
     const auto body = []() -> task<> {
@@ -256,7 +256,8 @@ TEST_P(stream, session_that_was_accepted_but_not_begun_does_not_delay_the_drain)
                     while (auto n = co_await conn.recv(buffer)) static_cast<void>(n);
                 };
                 const auto server = [](tcp_listener from, auto run_one) -> task<> {
-                    co_await serve(std::move(from), run_one, {.drain_time = 5s});
+                    const serve_options options{.drain_time = 5s};
+                    co_await serve(std::move(from), run_one, options);
                 };
                 group.spawn(server, std::move(listener), session);
                 auto conn = co_await connect(address);
