@@ -27,7 +27,7 @@ struct const_buffer {
 
     template <class T, std::size_t N>
         requires std::is_same_v<std::remove_const_t<T>, std::byte> ||
-                 std::is_same_v<std::remove_const_t<T>, char>
+                     std::is_same_v<std::remove_const_t<T>, char>
     const_buffer(std::span<T, N> bytes) noexcept  // NOLINT: implicit on purpose
         : data(bytes.data()), size(bytes.size()) {}
     const_buffer(std::string_view text) noexcept  // NOLINT: implicit on purpose

@@ -1,4 +1,4 @@
-# test_backend_choice.py: which backend the programs pick, and what they say where io_uring is refused.
+# test_backend_choice.py: which backend the programs pick, and what they say of a refusal.
 # SPDX-License-Identifier: MIT
 
 import ctypes

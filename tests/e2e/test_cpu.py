@@ -2,17 +2,12 @@
 # SPDX-License-Identifier: MIT
 
 import os
-import resource
 import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 from harness import KIB
-
-
-def allow_few_descriptors():
-    resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
 
 
 class Cpu(harness.End_to_end):
@@ -43,8 +38,9 @@ class Cpu(harness.End_to_end):
 
     def test_descriptor_exhaustion_is_survived_without_spinning(self):
         # A line in the log about it is no fault.
-        options = {"preexec": allow_few_descriptors, "stderr_allowed": r"tcp_echo: .*EMFILE.*"}
-        servers = self.servers("tcp_echo", **options)
+        preexec = harness.few_descriptors(self, "tcp_echo")
+        allowed = r"tcp_echo: .*EMFILE.*"
+        servers = self.servers("tcp_echo", preexec=preexec, stderr_allowed=allowed)
         served = []
         for echo in servers:
             clients = [echo.client() for _ in range(60)]

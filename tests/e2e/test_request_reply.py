@@ -51,25 +51,24 @@ class Request_reply:
     def setUp(self):
         self.replier = self.server("request_reply_server")
 
-    def assert_reply(self, reply, expected):
+    def assert_reply(self, request, reply, expected):
         if expected.endswith("…"):
-            self.assertTrue(reply.startswith(expected[:-1].encode()), reply)
-            self.assertGreater(len(reply), len(expected) - 1, "a reason follows")
+            begin = expected.removesuffix("…").encode()
+            self.assertTrue(reply.startswith(begin), f"{reply!r} to {request!r}")
+            self.assertGreater(len(reply), len(begin), f"a reason in the reply to {request!r}")
         else:
-            self.assertEqual(reply, expected.encode())
+            self.assertEqual(reply, expected.encode(), f"reply to {request!r}")
 
     def test_every_request_has_its_reply(self):
         client = self.replier.client()
         for request, expected in CONVERSATION:
-            with self.subTest(request):
-                self.assert_reply(client.ask(request.encode()), expected)
+            self.assert_reply(request, client.ask(request.encode()), expected)
         self.assertEqual(client.ask(b"count"), b"ok %d" % (len(CONVERSATION) + 1))
 
     def test_crlf_ends_a_line_too(self):
         client = self.replier.client()
         for request, expected in CONVERSATION:
-            with self.subTest(request):
-                self.assert_reply(client.ask(request.encode() + b"\r"), expected)
+            self.assert_reply(request, client.ask(request.encode() + b"\r"), expected)
 
     def test_count_is_per_connection(self):
         first, second = self.replier.client(), self.replier.client()
@@ -121,12 +120,11 @@ class Request_reply:
         text = b"upper hello\r\nadd 1 2\nreverse xyz\n"
         client = self.replier.client()
         for cut in range(1, len(text)):
-            with self.subTest(cut=cut):
-                client.send(text[:cut])
-                client.wait_until_read()
-                client.send(text[cut:])
-                replies = [client.recv_line() for _ in range(3)]
-                self.assertEqual(replies, [b"ok HELLO", b"ok 3", b"ok zyx"])
+            client.send(text[:cut])
+            client.wait_until_read()
+            client.send(text[cut:])
+            replies = [client.recv_line() for _ in range(3)]
+            self.assertEqual(replies, [b"ok HELLO", b"ok 3", b"ok zyx"], f"cut at {cut}")
 
     def test_replies_to_whole_requests_do_not_wait_for_the_rest_of_a_send(self):
         client = self.replier.client()

@@ -18,6 +18,12 @@ CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.
 
 @harness.for_each_backend
 class Shutdown:
+    def wait_until_it_stops_accepting(self, server):
+        harness.poll_until(
+            f"{server.what} to close its listener",
+            lambda: harness.refuses_connections(server.address),
+        )
+
     def assert_idle_clients_do_not_delay_the_end(self, signum):
         echo = self.server("tcp_echo")
         clients = [echo.client() for _ in range(20)]
@@ -36,6 +42,18 @@ class Shutdown:
     def test_sigint_with_idle_clients_exits_0_soon(self):
         self.assert_idle_clients_do_not_delay_the_end(signal.SIGINT)
 
+    def test_clients_that_connect_as_the_signal_comes_do_not_delay_the_end(self):
+        # The server finds the signal and the connections together, whichever it looks at first.
+        for count in (1, 1, 1, 2, 2, 5):
+            echo = self.server("tcp_echo")
+            echo.client().assert_echo(b"before")
+            echo.stop()
+            for _ in range(count):
+                echo.client()
+            echo.signal(signal.SIGTERM)
+            echo.resume()
+            echo.assert_exits_0(2 * echo.factor)
+
     def test_sigterm_without_a_client_exits_0_soon(self):
         for name in ("tcp_echo", "udp_echo", "request_reply_server"):
             with self.subTest(name):
@@ -52,7 +70,7 @@ class Shutdown:
                 clients = [first.client() for _ in range(5)]
                 clients[0].ask(b"count")
                 first.signal(signal.SIGTERM)  # the server closes first: TIME_WAIT is on its side
-                first.assert_exits_0()
+                first.assert_exits_0(2 * first.factor)
                 second = self.server(name, first.address)
                 self.assertEqual(second.address, first.address)
                 second.client().ask(b"count")
@@ -81,7 +99,7 @@ class Shutdown:
         client = echo.client()
         sent = client.block_the_reply(random.Random(4).randbytes(64 * KIB))
         echo.signal(signal.SIGTERM)
-        harness.poll_until("the listener to close", lambda: harness.refuses_connections(echo.address))
+        self.wait_until_it_stops_accepting(echo)
         self.assertTrue(echo.running(), "a reply is in flight")
         received = client.recv_exactly(len(sent))
         self.assertTrue(received == sent, "the bytes are the ones sent")
@@ -126,7 +144,7 @@ class Shutdown:
         client = echo.client()
         client.block_the_reply(bytes(64 * KIB))
         echo.signal(signal.SIGTERM)
-        harness.poll_until("the listener to close", lambda: harness.refuses_connections(echo.address))
+        self.wait_until_it_stops_accepting(echo)
         harness.observe(0.3)
         self.assertTrue(echo.running(), "the first signal waits for the reply in flight")
         echo.signal(signal.SIGTERM)

@@ -5,6 +5,7 @@ import concurrent.futures
 import hashlib
 import os
 import random
+import signal
 import socket
 import sys
 import tempfile
@@ -111,7 +112,7 @@ class Tcp_echo:
 
     def test_peer_that_closes_before_its_reply_is_survived_without_ignoring_sigpipe(self):
         self.assertFalse(
-            self.echo.state.ignores(harness.signal.SIGPIPE), "the disposition is left as it was"
+            self.echo.state.ignores(signal.SIGPIPE), "the disposition is left as it was"
         )
         for _ in range(10):
             client = self.echo.client()

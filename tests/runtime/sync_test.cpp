@@ -134,8 +134,8 @@ TEST_P(channels, keep_the_order_and_move_every_item_once) {
     run(body(GetParam()), on_poll);
 }
 
-// Senders and receivers are cancelled at random; an item is received, or its sender was told that it
-// was not taken: never both, never neither.
+// Senders and receivers are cancelled at random; an item is received, or its sender was told that
+// it was not taken: never both, never neither.
 TEST_P(channels, lose_and_double_nothing_under_cancels) {
     struct counts {
         int sent = 0;
