@@ -4,8 +4,10 @@
 
 #include "net/address.hpp"
 
+#include <anel/sleep.hpp>
 #include <anel/timeout.hpp>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace anel {
@@ -47,6 +49,21 @@ private:
     endpoint peer_;
     socket_address address_;
 };
+
+// A unix listener whose backlog is full: io_uring waits for room in a worker of the kernel; the calls
+// of the readiness backends say EAGAIN, and nothing ever tells when there is room.
+task<> connect_in_turn(socket& stream, const endpoint& peer) {
+    auto pause = std::chrono::milliseconds(1);
+    for (;;) {
+        auto connected = co_await as_result(connect_wait(stream, peer));
+        if (connected) co_return;
+        if (connected.error() != std::errc::resource_unavailable_try_again) {
+            throw io_error(connected.error(), "connect", peer.to_string());
+        }
+        co_await sleep_for(pause);
+        pause = std::min(2 * pause, std::chrono::milliseconds(100));
+    }
+}
 
 // True when the file of a unix endpoint belongs to a listener that is gone. One that is there but
 // too busy to accept makes a connect wait.
@@ -128,9 +145,12 @@ task<tcp_stream> connect(endpoint peer) {
     frame& self = co_await detail::this_frame();
     loop& owner = self.scope->owner();
     tcp_stream stream(owner, open_stream(owner, peer), pack(peer));
+    if (peer.is_unix()) {
+        co_await connect_in_turn(stream, peer);
+        co_return stream;
+    }
     connect_wait connected(stream, peer);
     co_await connected;
-    if (peer.is_unix()) co_return stream;
     stream.set_no_delay(true);
     // Connecting to a free port of this machine can pick that very port as the local one, and TCP
     // connects the socket to itself. Nobody listens there: say so.

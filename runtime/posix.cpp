@@ -130,13 +130,18 @@ std::int32_t accept(operation& op, blocking mode) noexcept {
 }
 
 std::int32_t attempt_once(operation& op) noexcept {
+    const std::size_t size =
+        std::min(op.size, share_bytes);  // while the peer reads, send() goes on
     switch (op.code) {
         case opcode::accept: return accept(op, blocking::no);
         case opcode::connect: return connect_or_conclude(op);
-        case opcode::recv: return answer(::recv(op.fd, op.data, op.size, MSG_DONTWAIT));
-        case opcode::send: return answer(::send(op.fd, op.data, op.size, MSG_DONTWAIT | no_signal));
+        case opcode::recv: return answer(::recv(op.fd, op.data, size, MSG_DONTWAIT));
+        case opcode::send: return answer(::send(op.fd, op.data, size, MSG_DONTWAIT | no_signal));
         case opcode::sendmsg: {
             auto& data = *static_cast<message*>(op.data);
+            if (const io_buffer piece = oversized_part(op); piece.size > 0) {
+                return answer(::send(op.fd, piece.data, piece.size, MSG_DONTWAIT | no_signal));
+            }
             return answer(::sendmsg(op.fd, native_message(data), MSG_DONTWAIT | no_signal));
         }
         case opcode::recvmsg: {
@@ -205,6 +210,13 @@ void read_native_message(message& data) noexcept {
     const auto* native = std::launder(reinterpret_cast<const msghdr*>(data.native));
     if (data.address) data.address->size = native->msg_namelen;
     data.truncated = (native->msg_flags & MSG_TRUNC) != 0;
+}
+
+io_buffer oversized_part(const operation& op) noexcept {
+    const auto& data = *static_cast<const message*>(op.data);
+    const bool has = (op.flags & op_flag::whole) != 0 && data.buffer_count > 0 &&
+                     data.buffers->size > share_bytes;
+    return has ? io_buffer{data.buffers->data, share_bytes} : io_buffer{};
 }
 
 void advance(operation& op, std::size_t moved) noexcept {

@@ -16,11 +16,14 @@ std::int32_t control_call(operation& op, blocking mode) noexcept;
 
 /// Tries `op` on a non-blocking descriptor. Returns >= 0, -errno, or would_wait.
 /// A `whole` operation goes on until the kernel would wait; its data and size say how far it came.
-/// After a mebibyte it stops all the same, with had_its_share: a peer as fast as we are would keep
-/// every other task waiting for as long as there are bytes.
+/// After share_bytes it stops all the same, with had_its_share.
 std::int32_t attempt(operation& op) noexcept;
 inline constexpr std::int32_t would_wait = -0x10000;  // both are below every -errno
 inline constexpr std::int32_t had_its_share = -0x10001;
+
+/// Most bytes of one call or submission. The kernel moves what it can before it returns: a peer on
+/// another processor that reads as fast as we send would keep it there for as long as there are
+/// bytes, and every other task waiting.
 inline constexpr std::size_t share_bytes = 1U << 20;
 
 /// Fills the msghdr inside a message and returns it.
@@ -33,6 +36,9 @@ void read_native_message(message& data) noexcept;
 constexpr bool moves_nothing(const operation& op) noexcept {
     return op.size == 0 && (op.code == opcode::recv || op.code == opcode::send);
 }
+
+/// The first share of a sendmsg of several parts whose first part is longer; else nothing.
+io_buffer oversized_part(const operation& op) noexcept;
 
 /// Drops `moved` bytes from the front of what a `whole` operation still has to move.
 void advance(operation& op, std::size_t moved) noexcept;

@@ -17,6 +17,7 @@
 
 #include <anel/backend.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <new>
@@ -148,7 +149,7 @@ private:
     // wait for. A unix stream stops at descriptors that were passed along; datagrams and
     // connections say nothing about the next one.
     std::int32_t try_now(operation& op, slot& place) noexcept {
-        const std::size_t wanted = op.size;
+        const std::size_t wanted = std::min(op.size, share_bytes);
         const std::int32_t result = attempt(op);
         if (result == had_its_share) {
             place.hungry[is_outgoing(op.code)] = true;

@@ -36,10 +36,6 @@ constexpr unsigned enter_no_iowait = 1U << 7;     // an idle wait is not counted
 constexpr unsigned features_needed =
     IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_FAST_POLL | IORING_FEAT_EXT_ARG;
 
-// The kernel moves what it can inside the enter. A peer as fast as we are would keep it there for
-// as long as there are bytes, and every other task waiting: what is larger goes in pieces.
-constexpr std::size_t longest_transfer = 1U << 20;
-
 class uring final : public backend {
 public:
     explicit uring(const backend_options& options) { set_up(options); }
@@ -196,7 +192,7 @@ bool uring::prepare(operation& op) noexcept {
     io_uring_sqe* sqe = next_sqe();
     if (!sqe) return false;
     const int whole = (op.flags & op_flag::whole) != 0 ? MSG_WAITALL : 0;
-    const std::size_t size = std::min(op.size, longest_transfer);
+    const std::size_t size = std::min(op.size, share_bytes);
     switch (op.code) {
         case opcode::accept: {
             auto* peer = static_cast<socket_address*>(op.data);
@@ -217,6 +213,10 @@ bool uring::prepare(operation& op) noexcept {
             io_uring_prep_recvmsg(sqe, op.fd, native_message(*static_cast<message*>(op.data)), 0);
             break;
         case opcode::sendmsg:
+            if (const io_buffer piece = oversized_part(op); piece.size > 0) {
+                io_uring_prep_send(sqe, op.fd, piece.data, piece.size, whole | no_signal);
+                break;
+            }
             io_uring_prep_sendmsg(sqe, op.fd, native_message(*static_cast<message*>(op.data)),
                                   static_cast<unsigned>(whole | no_signal));
             break;
