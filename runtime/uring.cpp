@@ -32,6 +32,8 @@ static_assert(alignof(operation) >= 8);
 constexpr unsigned feature_no_iowait = 1U << 17;  // 6.15
 constexpr unsigned enter_no_iowait = 1U << 7;     // an idle wait is not counted as I/O wait
 
+constexpr duration forever = duration::max();
+
 // What this backend cannot do without. EXT_ARG (5.11) is the youngest.
 constexpr unsigned features_needed =
     IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_FAST_POLL | IORING_FEAT_EXT_ARG;
@@ -57,7 +59,7 @@ private:
     bool prepare_cancel(operation& op) noexcept;
     void flush_waiting() noexcept;
     unsigned publish() noexcept;
-    int enter(unsigned wait_for, time_point until) noexcept;
+    int enter(unsigned wait_for, duration patience) noexcept;
     static void check(int returned) noexcept;
     bool kernel_has_news() const noexcept;
     void reap() noexcept;
@@ -130,7 +132,7 @@ void uring::set_up(const backend_options& options) {
     for (unsigned i = 0; i < ring_.sq.ring_entries; ++i) ring_.sq.array[i] = i;
 
     // A filter may allow the set-up and refuse the use.
-    if (const int error = enter(0, never); error < 0) {
+    if (const int error = enter(0, forever); error < 0) {
         io_uring_queue_exit(&ring_);
         throw_errno(-error, "io_uring_enter", {});
     }
@@ -145,7 +147,7 @@ uring::~uring() {
         io_uring_prep_poll_remove(sqe, static_cast<std::uint64_t>(tag::wake));
         io_uring_sqe_set_data64(sqe, static_cast<std::uint64_t>(tag::mask));
         while (waker_armed_) {
-            check(enter(1, never));
+            check(enter(1, forever));
             reap();
         }
     }
@@ -285,18 +287,17 @@ unsigned uring::publish() noexcept {
 
 // liburing's own submit-and-wait functions cannot say NO_IOWAIT in version 2.3, so the one system
 // call is made here. Returns what it returned: entries taken, or -errno.
-int uring::enter(unsigned wait_for, time_point until) noexcept {
+int uring::enter(unsigned wait_for, duration patience) noexcept {
     unsigned flags = IORING_ENTER_GETEVENTS;
     if ((ring_.int_flags & 1U) != 0) flags |= IORING_ENTER_REGISTERED_RING;
     if ((ring_.features & feature_no_iowait) != 0) flags |= enter_no_iowait;
-    __kernel_timespec patience{};
+    __kernel_timespec limit{};
     io_uring_getevents_arg argument{};
-    if (wait_for > 0 && until != never) {
-        const duration left = std::max(until - now(), duration::zero());
-        const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
-        patience.tv_sec = seconds.count();
-        patience.tv_nsec = (left - seconds).count();
-        argument.ts = reinterpret_cast<std::uintptr_t>(&patience);
+    if (wait_for > 0 && patience != forever) {
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(patience);
+        limit.tv_sec = seconds.count();
+        limit.tv_nsec = (patience - seconds).count();
+        argument.ts = reinterpret_cast<std::uintptr_t>(&limit);
         flags |= IORING_ENTER_EXT_ARG;
     }
     const bool timed = (flags & IORING_ENTER_EXT_ARG) != 0;
@@ -325,13 +326,19 @@ void uring::wait(time_point until, op_queue& done) noexcept {
     flush_waiting();
     // What the kernel has not been told of cannot wake a sleeper.
     const bool all_told = waker_armed_ && starved_.empty() && unsent_cancels_.empty();
-    const bool may_sleep =
+    bool may_sleep =
         until != time_point::min() && all_told && ended_.empty() && io_uring_cq_ready(&ring_) == 0;
-    if (may_sleep || publish() > 0 || kernel_has_news()) check(enter(may_sleep ? 1 : 0, until));
+    duration patience = forever;
+    if (may_sleep && until != never) {
+        // A wait for no time at all would put the thread to sleep all the same: 35 us of slack.
+        patience = until - now();
+        may_sleep = patience > duration::zero();
+    }
+    if (may_sleep || publish() > 0 || kernel_has_news()) check(enter(may_sleep ? 1 : 0, patience));
     reap();
     // Completions that did not fit are kept by the kernel until an enter brings them over.
     while (io_uring_cq_has_overflow(&ring_)) {
-        if (enter(0, never) < 0) break;
+        if (enter(0, forever) < 0) break;
         reap();
     }
     helpers_.collect(ended_);

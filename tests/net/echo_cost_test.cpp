@@ -19,8 +19,8 @@ namespace {
 std::atomic<std::uint64_t> allocations{0};
 }
 
-// Replaces the global ones for this whole program, so that every allocation is seen. Not inlined, or
-// g++ takes the free() inside for one that does not match.
+// Replaces the global ones for this whole program, so that every allocation is seen. Not inlined,
+// or g++ takes the free() inside for one that does not match.
 [[gnu::noinline]] void* operator new(std::size_t bytes) {
     allocations.fetch_add(1, std::memory_order_relaxed);
     if (void* memory = std::malloc(bytes > 0 ? bytes : 1)) return memory;

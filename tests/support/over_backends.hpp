@@ -1,0 +1,279 @@
+// over_backends.hpp: the fixture of every test that must hold on each backend of this system.
+//
+// A test body is a coroutine; run() runs it on the backend of the test. A body that does not end is
+// cancelled after a while, and the failure says what each of its tasks waited for. At the end of
+// every test the process has the descriptors it had before; that nothing is left in flight is
+// asserted by the loop itself.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "runtime/sanitizer.hpp"
+
+#include <anel/anel.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace anel {
+
+// How gtest prints the parameter of a test.
+inline void PrintTo(backend_kind kind, std::ostream* out) { *out << name_of(kind); }
+
+namespace test {
+
+using namespace std::chrono_literals;
+
+inline constexpr auto patience = 20s;
+
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool slow_build = true;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+inline constexpr bool slow_build = true;
+#else
+inline constexpr bool slow_build = address_sanitizer;
+#endif
+#else
+inline constexpr bool slow_build = address_sanitizer;
+#endif
+
+/// How often something is tried: `times`, or less where each try takes longer.
+constexpr int rounds(int times) { return slow_build ? times / 5 : times; }
+
+/// The backends that start here; what this build or this system refuses is left out.
+inline std::vector<backend_kind> backends_here() {
+    std::vector<backend_kind> kinds;
+    for (const auto kind : {backend_kind::io_uring, backend_kind::epoll, backend_kind::poll}) {
+        backend_options options;
+        options.kind = kind;
+        try {
+            static_cast<void>(make_backend(options));
+            kinds.push_back(kind);
+        } catch (const io_error&) {
+            continue;
+        }
+    }
+    return kinds;
+}
+
+inline std::string name_of_parameter(const testing::TestParamInfo<backend_kind>& info) {
+    return name_of(info.param);
+}
+
+inline std::error_code code(int error) { return {error, std::system_category()}; }
+
+/// Names of directory entries, such as the descriptors in /proc/self/fd.
+inline std::vector<std::string> entries(const char* directory) {
+    std::vector<std::string> names;
+    if (DIR* opened = ::opendir(directory)) {
+        while (const dirent* entry = ::readdir(opened)) {
+            const std::string_view name = entry->d_name;
+            if (name != "." && name != "..") names.emplace_back(name);
+        }
+        ::closedir(opened);
+    }
+    return names;
+}
+inline std::size_t count_descriptors() { return entries("/proc/self/fd").size(); }
+inline std::size_t count_threads() { return entries("/proc/self/task").size(); }
+
+/// Lets this process have so many descriptors at least, where it may.
+inline bool allow_descriptors(rlim_t count) {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur >= count) return true;
+    limit.rlim_cur = std::min(count, limit.rlim_max);
+    return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= count;
+}
+
+/// While it lives, this process cannot open another descriptor.
+class no_descriptors_left {
+public:
+    no_descriptors_left() {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        rlimit limit = before_;
+        // Descriptors may lie above the first free number: each hole below it is filled.
+        while (true) {
+            const int fd = ::fcntl(0, F_DUPFD_CLOEXEC, 0);
+            if (fd < 0) break;
+            if (fd >= highest()) {
+                ::close(fd);
+                limit.rlim_cur = static_cast<rlim_t>(fd);
+                break;
+            }
+            held_.push_back(fd);
+        }
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    no_descriptors_left(const no_descriptors_left&) = delete;
+    no_descriptors_left& operator=(const no_descriptors_left&) = delete;
+    ~no_descriptors_left() { end(); }
+
+    /// Descriptors can be had again.
+    void end() {
+        ::setrlimit(RLIMIT_NOFILE, &before_);
+        for (const int fd : held_) ::close(fd);
+        held_.clear();
+    }
+
+private:
+    static int highest() {
+        int top = 0;
+        for (const std::string& name : entries("/proc/self/fd")) {
+            const int fd = std::stoi(name);
+            // The listing's own descriptor is gone by now.
+            if (::fcntl(fd, F_GETFD) >= 0) top = std::max(top, fd);
+        }
+        return top;
+    }
+
+    rlimit before_{};
+    std::vector<int> held_;
+};
+
+/// What every task in `scope` and below waits for, and where: one line each.
+inline void list_waits(const cancel_scope& scope, std::string& text) {
+    if (const suspension* wait = scope.waiting()) {
+        text += std::string("  ") + (wait->kind ? wait->kind->name : "?");
+        for (const frame* at = wait->waiter; at; at = at->awaiter) {
+            if (!at->file) continue;
+            const char* slash = std::strrchr(at->file, '/');
+            text += std::string(at == wait->waiter ? " at " : " <- ") +
+                    (slash ? slash + 1 : at->file) + ":" + std::to_string(at->line);
+        }
+        text += "\n";
+    }
+    for (const cancel_scope* at = scope.first_child(); at; at = at->next_sibling()) {
+        list_waits(*at, text);
+    }
+}
+
+class over_backends : public testing::TestWithParam<backend_kind> {
+protected:
+    void SetUp() override {
+        descriptors_ = count_descriptors();
+        // The last resort, for what does not even react to a cancel.
+        struct sigaction action{};
+        action.sa_handler = &give_up;
+        ::sigaction(SIGALRM, &action, nullptr);
+        ::alarm(55);
+    }
+
+    void TearDown() override {
+        ::alarm(0);
+        // Only a name lookup that was left behind may still hold one, until it has its answer.
+        const auto deadline = std::chrono::steady_clock::now() + 5s;
+        while (count_descriptors() != descriptors_ && std::chrono::steady_clock::now() < deadline) {
+            std::this_thread::yield();
+        }
+        EXPECT_EQ(count_descriptors(), descriptors_) << "descriptors leaked";
+    }
+
+    /// Runs the task that `body()` makes, to its end.
+    template <class Body>
+    void run(Body&& body, backend_options options = {}) {
+        options.kind = GetParam();
+        run_options how;
+        how.backend = options;
+        how.signals = false;
+        bool ended = false;
+        anel::run(guarded(body(), ended), how);
+        EXPECT_TRUE(ended) << "the body of the test was cancelled";
+    }
+
+private:
+    static task<> guarded(task<> body, bool& ended) {
+        co_await with_task_group([&](task_group& group) -> task<> {
+            group.spawn(&watch, std::ref(group.scope()));
+            co_await body;
+            ended = true;
+            group.cancel();
+        });
+    }
+
+    static task<> watch(cancel_scope& watched) {
+        co_await sleep_for(slow_build ? 2 * patience : patience);
+        std::string waits;
+        list_waits(watched, waits);
+        ADD_FAILURE() << "the test does not end; it waits for\n" << waits;
+        watched.cancel();
+    }
+
+    static void give_up(int) {
+        constexpr std::string_view text = "the test does not end, and ignores being cancelled\n";
+        static_cast<void>(!::write(2, text.data(), text.size()));
+        std::abort();
+    }
+
+    std::size_t descriptors_ = 0;
+};
+
+/// Instantiates a suite for every backend: `suite.states_a_fact/io_uring`.
+#define ANEL_OVER_BACKENDS(suite)                                                                  \
+    INSTANTIATE_TEST_SUITE_P(, suite, testing::ValuesIn(::anel::test::backends_here()),            \
+                             ::anel::test::name_of_parameter)
+
+/// The text of what `inner` throws.
+template <awaitable A>
+task<std::string> failure_of(A inner) {
+    std::string text = "no error";
+    try {
+        static_cast<void>(co_await inner);
+    } catch (const io_error& error) {
+        text = error.what();
+    }
+    co_return text;
+}
+
+/// The error of what `inner` throws; none when it has a value.
+template <awaitable A>
+task<std::error_code> error_of(A inner) {
+    std::error_code error;
+    try {
+        static_cast<void>(co_await inner);
+    } catch (const io_error& failed) {
+        error = failed.code();
+    }
+    co_return error;
+}
+
+/// One turn of the loop: what is submitted gets to the kernel, what is done comes back. A yield()
+/// only lets the tasks run that are ready already.
+inline auto next_turn() { return sleep_for(0s); }
+
+/// The counters of the backend that runs this task.
+inline task<backend_counters> current_counters() {
+    frame& self = co_await detail::this_frame();
+    co_return self.scope->owner().waiter().counters();
+}
+
+/// Bytes that tell where they stand in the stream.
+inline std::string pattern(std::size_t size, std::size_t from = 0) {
+    std::string bytes(size, '\0');
+    for (std::size_t i = 0; i < size; ++i) {
+        const std::size_t at = from + i;
+        bytes[i] = static_cast<char>((at * 31 + at / 251 + at / 65'521) & 0xff);
+    }
+    return bytes;
+}
+
+}  // namespace test
+}  // namespace anel
