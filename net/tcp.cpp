@@ -50,8 +50,8 @@ private:
     socket_address address_;
 };
 
-// A unix listener whose backlog is full: io_uring waits for room in a worker of the kernel; the calls
-// of the readiness backends say EAGAIN, and nothing ever tells when there is room.
+// A unix listener whose backlog is full: io_uring waits for room in a worker of the kernel; the
+// calls of the readiness backends say EAGAIN, and nothing ever tells when there is room.
 task<> connect_in_turn(socket& stream, const endpoint& peer) {
     auto pause = std::chrono::milliseconds(1);
     for (;;) {

@@ -45,8 +45,9 @@ public:
     void forget(int fd) noexcept { (void)::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
 
     template <class Function>
-    void wait(time_point until, time_point now, Function&& tell) noexcept {
+    bool wait(time_point until, time_point now, Function&& tell) noexcept {
         const int count = sleep(until, now);
+        if (count < 0) return errno != EINTR;
         for (int i = 0; i < count; ++i) {
             const std::uint32_t events = events_[i].events;
             const bool bad = (events & (EPOLLHUP | EPOLLERR)) != 0;
@@ -54,6 +55,7 @@ public:
             tell(events_[i].data.fd, (events & EPOLLIN) != 0 || ended,
                  (events & EPOLLOUT) != 0 || bad, ended);
         }
+        return true;
     }
 
 private:

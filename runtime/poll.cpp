@@ -9,6 +9,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -42,8 +43,9 @@ public:
     }
 
     template <class Function>
-    void wait(time_point until, time_point now, Function&& tell) noexcept {
+    bool wait(time_point until, time_point now, Function&& tell) noexcept {
         int count = ::poll(set_.data(), static_cast<nfds_t>(set_.size()), milliseconds(until, now));
+        if (count < 0) return errno != EINTR;
         // Backwards: an entry that leaves the set is replaced by the last one, which was seen
         // already.
         for (std::size_t i = set_.size(); count > 0 && i-- > 0;) {
@@ -54,6 +56,7 @@ public:
             tell(entry.fd, (entry.revents & POLLIN) != 0 || bad,
                  (entry.revents & POLLOUT) != 0 || bad, bad);
         }
+        return true;
     }
 
 private:

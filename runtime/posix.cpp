@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <new>
 
@@ -202,7 +203,13 @@ msghdr* native_message(message& data) noexcept {
         native->msg_namelen = data.address->size;
     }
     native->msg_iov = reinterpret_cast<iovec*>(data.buffers);
-    native->msg_iovlen = data.buffer_count;
+    std::size_t bytes = 0;
+    std::uint32_t parts = 0;
+    for (; parts < data.buffer_count && parts < IOV_MAX; ++parts) {
+        bytes += data.buffers[parts].size;
+        if (parts > 0 && bytes > share_bytes) break;
+    }
+    native->msg_iovlen = parts;
     return native;
 }
 

@@ -26,7 +26,8 @@ inline constexpr std::int32_t had_its_share = -0x10001;
 /// bytes, and every other task waiting.
 inline constexpr std::size_t share_bytes = 1U << 20;
 
-/// Fills the msghdr inside a message and returns it.
+/// Fills the msghdr inside a message and returns it. Of several buffers it takes as many as make a
+/// share, and at least one.
 msghdr* native_message(message& data) noexcept;
 /// Takes over what the kernel said in that msghdr: address size, truncation.
 void read_native_message(message& data) noexcept;

@@ -7,7 +7,8 @@
 // `Poller` has
 //   int watch(int fd, bool reading, bool writing)    what is wanted of fd now; 0 or -errno
 //   void forget(int fd)                              fd is about to be closed
-//   void wait(time_point until, time_point now, F)   calls F(fd, readable, writable, hung_up)
+//   bool wait(time_point until, time_point now, F)   calls F(fd, readable, writable, hung_up);
+//                                                    false: interrupted, nothing was called
 //   static constexpr bool edges                      watch() is needed only once per descriptor
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -71,11 +72,15 @@ public:
         // Nothing sleeps while something has ended, but the kernel is asked all the same: a busy
         // program must not starve what arrives.
         if (!ended_.empty() || !hungry_.empty()) until = time_point::min();
-        counters_.waits += 1;
-        poller_.wait(until, now(), [&](int fd, bool readable, bool writable, bool hung_up) {
+        const auto tell = [this](int fd, bool readable, bool writable, bool hung_up) {
             if (fd == waker_.descriptor()) return waker_.clear();
             on_ready(fd, readable, writable, hung_up);
-        });
+        };
+        // Interrupted by a signal, or by the kernel itself while it tears down a ring that the
+        // process had: it is not over.
+        do {
+            counters_.waits += 1;
+        } while (!poller_.wait(until, now(), tell));
         feed_hungry();
         helpers_.collect(ended_);
         while (suspension* ended = ended_.pop()) finished(static_cast<operation&>(*ended), done);

