@@ -4,7 +4,9 @@
 import ctypes
 import errno
 import os
+import resource
 import struct
+import subprocess
 import sys
 import unittest
 
@@ -48,6 +50,18 @@ def refuse_io_uring(error):
     return preexec
 
 
+def as_nobody(locked_bytes):
+    """A preexec function: no privileges, and at most so much locked memory, which a ring counts."""
+
+    def preexec():
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (locked_bytes, locked_bytes))
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+
+    return preexec
+
+
 SERVERS = ("tcp_echo", "udp_echo", "request_reply_server")
 REFUSALS = (errno.EPERM, errno.ENOSYS, errno.ENOMEM)
 
@@ -77,6 +91,23 @@ class Backend_choice(harness.End_to_end):
             "tcp_echo", preexec=refuse_io_uring(errno.EPERM), stderr_allowed=r".*io_uring.*"
         )
         echo.client().assert_echo(b"without a ring")
+
+    def test_small_memory_limit_makes_a_smaller_ring_or_none(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can become somebody else")
+        if harness.io_uring_refusal():
+            self.skipTest(harness.io_uring_refusal())
+        path = harness.program("tcp_echo")
+        probe = subprocess.run(["test", "-x", path], preexec_fn=as_nobody(0), check=False)
+        if probe.returncode != 0:
+            self.skipTest("a user without privileges cannot reach " + path)
+        for limit, backend in ((0, "epoll"), (64 << 10, "io_uring"), (8 << 20, "io_uring")):
+            with self.subTest(limit=limit):
+                server = self.server(
+                    "tcp_echo", preexec=as_nobody(limit), stderr_allowed=r".*io_uring.*"
+                )
+                self.assertEqual(server.backend, backend, server.reason)
+                server.client().assert_echo(b"with little memory")
 
     def test_io_uring_asked_for_by_name_is_never_swapped(self):
         for name in SERVERS:
