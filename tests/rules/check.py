@@ -36,6 +36,7 @@ class Tree:
     """The source files of one repository, by path relative to its root."""
 
     def __init__(self, root):
+        self.root = root
         self.files = {}
         for path in list_files(root):
             if path.suffix in (".hpp", ".cpp", ".py", ".sh", ".cmake") or path.name in (
@@ -281,6 +282,15 @@ def size_of_files_and_lines(tree):
         for number, text in enumerate(lines, 1):
             if len(text) > COLUMNS_MAX:
                 yield source.path, number, f"{len(text)} columns, at most {COLUMNS_MAX}"
+
+
+@rule
+def readme_shows_the_example(tree):
+    """README.md shows the very text of examples/tcp_echo.cpp."""
+    example = tree.files.get("examples/tcp_echo.cpp")
+    readme = tree.root / "README.md"
+    if example and (not readme.exists() or example.text not in readme.read_text()):
+        yield example.path, 1, "README.md shows another text"
 
 
 @rule

@@ -50,6 +50,7 @@ WRONG = {
         ("runtime/anel/a.hpp", "struct x {\n    static inline int live = 0;\n};", 4),
         ("runtime/signals.cpp", "int a;\nint b;", 4),
     ],
+    "readme_shows_the_example": [("examples/tcp_echo.cpp", "int main() {}", 1)],
     "no_singletons": [("net/a.hpp", "struct pool { static pool& instance(); };", 3)],
     "no_os_header_in_public_headers": [
         ("net/anel/tcp.hpp", "#include <sys/socket.h>", 3),
