@@ -86,7 +86,8 @@ struct helper_threads::shared {
     std::atomic<bool> any_ended{false};
     backend* waiter = nullptr;  // null once the object is gone
     std::vector<std::thread> threads;
-    unsigned idle = 0;
+    std::size_t idle = 0;
+    std::size_t left_behind = 0;  // threads in a lookup whose operation has ended
     bool stopping = false;
 
     void end(operation& op, std::int32_t result) {
@@ -114,7 +115,9 @@ struct helper_threads::shared {
                 call.run(call);
             }
             lock.lock();
-            if (mine->op) {
+            if (!mine->op) {
+                self->left_behind -= 1;
+            } else {
                 if (mine->name) mine->name->hand_over(*static_cast<name_lookup*>(mine->op->data));
                 self->end(*mine->op, mine->name ? mine->name->result : 0);
             }
@@ -143,14 +146,16 @@ helper_threads::~helper_threads() {
     }
 }
 
-// Without a new thread the others do the work.
-void helper_threads::add_thread() noexcept {
+// Called with the lock held. Without a new thread the others do the work.
+void helper_threads::add_thread_if_needed() noexcept {
+    const std::size_t wanted = std::min(threads_max + shared_->left_behind, threads_at_all_max);
+    if (shared_->idle > shared_->queued.size() || shared_->threads.size() >= wanted) return;
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the program's own threads
     try {
-        shared_->threads.reserve(threads_max);
+        shared_->threads.reserve(threads_at_all_max);
         shared_->threads.emplace_back([state = shared_] { shared::work(state); });
     } catch (const std::exception&) {
         // No thread or no memory to be had now.
@@ -171,9 +176,7 @@ std::int32_t helper_threads::start(operation& op) noexcept {
         }
         const std::lock_guard lock(shared_->mutex);
         if (shared_->queued.size() == queued_max) return -EAGAIN;
-        if (shared_->idle <= shared_->queued.size() && shared_->threads.size() < threads_max) {
-            add_thread();
-        }
+        add_thread_if_needed();
         if (shared_->threads.empty()) return -EAGAIN;
         shared_->queued.splice(shared_->queued.end(), next);
     } catch (const std::bad_alloc&) {
@@ -194,7 +197,9 @@ void helper_threads::cancel(operation& op) noexcept {
     for (job& at : shared_->running) {
         if (at.op != &op || !at.name) continue;
         at.op = nullptr;
+        shared_->left_behind += 1;
         shared_->end(op, -ECANCELED);
+        if (!shared_->queued.empty()) add_thread_if_needed();
         return;
     }
 }

@@ -1,7 +1,7 @@
 // helpers.hpp: threads for what can only block: getaddrinfo, and offload().
 //
 // An operation goes to a helper thread and comes back through collect() on the loop's thread. At
-// most `threads_max` threads, started when needed; at most `queued_max` waiting.
+// most `threads_max` threads at work, started when needed; at most `queued_max` calls waiting.
 //
 // A call that runs cannot be cut short. offload() is waited for, because it may use its caller's
 // variables. A name lookup owns all it uses, so a cancelled one is left behind at once and its late
@@ -17,7 +17,9 @@ namespace anel {
 
 class helper_threads {
 public:
-    static constexpr unsigned threads_max = 4;
+    static constexpr std::size_t threads_max = 4;
+    /// With those that sit in lookups nobody waits for any more; each of them is replaced.
+    static constexpr std::size_t threads_at_all_max = 16;
     static constexpr std::size_t queued_max = 256;
 
     explicit helper_threads(backend& waiter) noexcept;
@@ -34,7 +36,7 @@ public:
 
 private:
     struct shared;
-    void add_thread() noexcept;
+    void add_thread_if_needed() noexcept;
 
     backend& waiter_;
     std::shared_ptr<shared> shared_;  // made at the first start()

@@ -2,7 +2,14 @@
 // SPDX-License-Identifier: MIT
 #include "tests/support/streams.hpp"
 
+#include <fstream>
+#include <sstream>
+
 #include <netdb.h>
+#ifdef __linux__
+#include <net/if.h>
+#include <sched.h>
+#endif
 
 namespace anel::test {
 namespace {
@@ -160,6 +167,92 @@ TEST_P(resolving, lookups_beyond_the_queue_are_refused_with_EAGAIN_and_nothing_e
         EXPECT_GE(answered, 256);
     });
 }
+
+#ifdef __linux__
+// --- a name server that does not answer ---------------------------------------------------------
+
+/// A network of this thread's own in which the system's name server is a socket that nobody reads.
+/// Empty where a process may not have one.
+raw_socket mute_name_server() {
+    std::ifstream file("/etc/resolv.conf");
+    std::string server = "127.0.0.1";  // what the resolver asks when the file names none
+    for (std::string line, word; std::getline(file, line);) {
+        std::istringstream words(line);
+        if (words >> word && word == "nameserver" && words >> server) break;
+    }
+    const auto address = endpoint::parse_host(server, 53);
+    if (!address || address->family() != address_family::ipv4) return {};
+    if (::unshare(CLONE_NEWNET) != 0) return {};
+
+    const raw_socket any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq loopback{};
+    std::memcpy(loopback.ifr_name, "lo", 3);
+    loopback.ifr_flags = IFF_UP;
+    if (::ioctl(any.fd(), SIOCSIFFLAGS, &loopback) != 0) return {};
+    if (!address->is_loopback()) {
+        ifreq alias{};
+        std::memcpy(alias.ifr_name, "lo:1", 5);
+        const socket_address native = to_socket_address(address->with_port(0));
+        std::memcpy(&alias.ifr_addr, native.bytes, sizeof alias.ifr_addr);
+        if (::ioctl(any.fd(), SIOCSIFADDR, &alias) != 0) return {};
+    }
+    return raw_socket::bound_to(*address, SOCK_DGRAM);
+}
+
+TEST_P(resolving, a_lookup_without_an_answer_blocks_nobody_and_is_given_up_at_once) {
+    bool possible = false;
+    std::thread apart([&] {
+        const raw_socket server = mute_name_server();
+        possible = server.fd() >= 0;
+        if (!possible) return;
+        run([&]() -> task<> {
+            int ticks = 0;
+            const auto tick = [&]() -> task<> {
+                for (;; ++ticks) co_await sleep_for(1ms);
+            };
+            co_await with_task_group([&](task_group& group) -> task<> {
+                group.spawn(tick);
+                const time_point start = co_await current_time();
+                auto none = co_await as_result(with_timeout(50ms, resolve("mute.test", 80)));
+                const time_point end = co_await current_time();
+                EXPECT_EQ(none.error(), std::errc::timed_out);
+                EXPECT_LT(end - start, 500ms);
+                group.cancel();
+            });
+            EXPECT_GT(ticks, 10);
+            EXPECT_TRUE(server.readable(0)) << "the server was asked";
+        });
+    });
+    apart.join();
+    if (!possible) GTEST_SKIP() << "this process cannot have a network of its own";
+}
+
+// A lookup that was given up keeps its helper thread until the resolver's own timeouts have passed,
+// and four work at a time: it must not count among them.
+TEST_P(resolving, abandoned_lookups_do_not_hold_up_others) {
+    bool possible = false;
+    std::thread apart([&] {
+        const raw_socket server = mute_name_server();
+        possible = server.fd() >= 0;
+        if (!possible) return;
+        run([&]() -> task<> {
+            for (int i = 0; i < 8; ++i) {
+                auto none = co_await as_result(with_timeout(1ms, resolve("mute.test", 80)));
+                EXPECT_EQ(none.error(), std::errc::timed_out);
+            }
+            const time_point start = co_await current_time();
+            const int answer = co_await offload([] { return 42; });
+            EXPECT_EQ(answer, 42);
+            auto found = co_await resolve("localhost", 80);
+            EXPECT_TRUE(found.front().is_loopback());
+            const time_point end = co_await current_time();
+            EXPECT_LT(end - start, 500ms) << "they waited for lookups that nobody wants";
+        });
+    });
+    apart.join();
+    if (!possible) GTEST_SKIP() << "this process cannot have a network of its own";
+}
+#endif
 
 }  // namespace
 }  // namespace anel::test
