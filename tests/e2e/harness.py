@@ -56,11 +56,8 @@ def slowness(name):
     return 3 if built_with(name, b"__asan_init", b"__tsan_init") else 1
 
 
-def few_descriptors(test, name):
+def few_descriptors():
     """A preexec function after which the process can have 40 descriptors at most."""
-    if built_with(name, b"__ubsan_handle_dynamic_type_cache_miss"):
-        # It tells readable memory from other with a pipe: without one it reports every object.
-        test.skipTest("the vptr check of UndefinedBehaviorSanitizer needs descriptors itself")
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
 
 

@@ -38,7 +38,7 @@ class Cpu(harness.End_to_end):
 
     def test_descriptor_exhaustion_is_survived_without_spinning(self):
         # A line in the log about it is no fault.
-        preexec = harness.few_descriptors(self, "tcp_echo")
+        preexec = harness.few_descriptors()
         allowed = r"tcp_echo: .*EMFILE.*"
         servers = self.servers("tcp_echo", preexec=preexec, stderr_allowed=allowed)
         served = []

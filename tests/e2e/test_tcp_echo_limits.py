@@ -26,7 +26,7 @@ class Tcp_echo_limits:
         echo.client().assert_echo(b"new clients too")
 
     def test_clients_are_served_within_two_seconds_after_descriptors_are_free(self):
-        preexec = harness.few_descriptors(self, "tcp_echo")
+        preexec = harness.few_descriptors()
         allowed = r"tcp_echo: .*EMFILE.*"  # a line in the log about it is no fault
         echo = self.server("tcp_echo", preexec=preexec, stderr_allowed=allowed)
         clients = [echo.client() for _ in range(60)]
