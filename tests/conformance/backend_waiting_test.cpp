@@ -312,10 +312,11 @@ TEST_P(backend_waiting, a_backend_with_idle_helpers_goes_at_once) {
     }
     // A joined thread may be listed for a moment longer.
     const auto deadline = std::chrono::steady_clock::now() + 2s;
-    while (count_threads() != threads && std::chrono::steady_clock::now() < deadline) {
+    while (count_threads() > threads + sanitizer_threads &&
+           std::chrono::steady_clock::now() < deadline) {
         std::this_thread::yield();
     }
-    EXPECT_EQ(count_threads(), threads);
+    EXPECT_LE(count_threads(), threads + sanitizer_threads);
 }
 
 }  // namespace

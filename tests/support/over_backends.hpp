@@ -55,6 +55,13 @@ inline constexpr bool slow_build = address_sanitizer;
 inline constexpr bool slow_build = address_sanitizer;
 #endif
 
+/// ThreadSanitizer starts a thread of its own with the program's first.
+#ifdef ANEL_THREAD_SANITIZER
+inline constexpr std::size_t sanitizer_threads = 1;
+#else
+inline constexpr std::size_t sanitizer_threads = 0;
+#endif
+
 /// How often something is tried: `times`, or less where each try takes longer.
 constexpr int rounds(int times) { return slow_build ? times / 5 : times; }
 
