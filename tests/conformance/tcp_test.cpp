@@ -427,7 +427,7 @@ TEST_P(tcp, unread_data_and_ends_do_not_make_an_idle_loop_spin) {
         pair.peer.write("more");
         co_await sleep_for(50ms);
         const backend_counters after = co_await current_counters();
-        EXPECT_LE(after.waits - before.waits, 20U);
+        EXPECT_LE(after.waits - before.waits, 200U);  // a spin makes tens of thousands
     });
 }
 
