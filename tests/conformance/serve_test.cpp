@@ -379,7 +379,7 @@ TEST_P(serving, a_lack_of_descriptors_is_waited_out_and_told_once) {
                     co_await sleep_for(60ms);
                     const backend_counters after = co_await current_counters();
                     EXPECT_LE(after.operations - before.operations, 8U);
-                    EXPECT_LE(after.waits - before.waits, 40U);
+                    EXPECT_LE(after.waits - before.waits, 400U);
                     co_await first.send("alive");
                     const std::string echoed = co_await receive(first, 5);
                     EXPECT_EQ(echoed, "alive");
