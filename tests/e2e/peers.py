@@ -218,6 +218,8 @@ def refuses_connections(address):
                 sock.connect(where)
         except ConnectionRefusedError:
             return True
+        except ConnectionResetError:
+            pass  # taken into the backlog of a listener that closed at that moment: ask again
     return False
 
 
