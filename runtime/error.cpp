@@ -126,6 +126,8 @@ void throw_timed_out(duration wait) {
     throw_errno(ETIMEDOUT, "timeout of", text);
 }
 
+void throw_timed_out(time_point) { throw_errno(ETIMEDOUT, "deadline", {}); }
+
 void detail::assertion_failed(const char* condition, const char* file, int line) noexcept {
     std::fprintf(stderr, "anel: %s:%d: this must hold and does not: %s\n", file, line, condition);
     std::abort();

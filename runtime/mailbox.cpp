@@ -29,6 +29,17 @@ detail::posted* mailbox::take() noexcept {
     return std::exchange(first_, nullptr);
 }
 
+void mailbox::withdraw(detail::posted& call) noexcept {
+    const std::lock_guard lock(mutex_);
+    detail::posted* previous = nullptr;
+    for (detail::posted* at = first_; at; previous = at, at = at->next) {
+        if (at != &call) continue;
+        (previous ? previous->next : first_) = at->next;
+        if (last_ == at) last_ = previous;
+        return;
+    }
+}
+
 bool mailbox::may_sleep() noexcept {
     sleeping_.store(true);
     return !filled_.load();
@@ -48,5 +59,6 @@ void mailbox::discard(detail::posted* list) noexcept {
 }
 
 bool detail::post_to(mailbox& box, posted* call) noexcept { return box.post(call); }
+void detail::withdraw_from(mailbox& box, posted& call) noexcept { box.withdraw(call); }
 
 }  // namespace anel

@@ -26,6 +26,8 @@ public:
 
     /// The rest is for the loop's thread. Takes all calls, oldest first.
     detail::posted* take() noexcept;
+    /// Takes `call` back if it has not been taken yet. Cost: linear.
+    void withdraw(detail::posted& call) noexcept;
     /// Announces that the loop is about to sleep. False: there is something to take first.
     bool may_sleep() noexcept;
     void awake() noexcept { sleeping_.store(false, std::memory_order_relaxed); }

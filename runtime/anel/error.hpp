@@ -43,6 +43,7 @@ std::string_view errno_name(int code) noexcept;
 /// Throws an io_error for `code`, an errno value.
 [[noreturn]] void throw_errno(int code, std::string_view operation, std::string_view subject);
 [[noreturn]] void throw_timed_out(duration wait);
+[[noreturn]] void throw_timed_out(time_point deadline);
 
 /// A value, or the error_code of what went wrong.
 template <class T>

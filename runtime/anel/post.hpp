@@ -15,7 +15,8 @@ namespace detail {
 /// A call on its way to a loop.
 struct posted {
     posted* next = nullptr;
-    void (*take)(posted* self, bool run) noexcept;  // runs it or not, and deletes it
+    // On the loop's thread: runs the call or not, and deletes it if it was made for this one use.
+    void (*take)(posted* self, bool run) noexcept = nullptr;
 };
 
 template <class Function>
@@ -31,6 +32,8 @@ struct posted_call final : posted {
 
 /// Takes ownership of `call`. Returns false, and drops it, when the loop is gone.
 bool post_to(mailbox& box, posted* call) noexcept;
+/// Takes `call` back if the loop has not come to it. Thread: the loop's.
+void withdraw_from(mailbox& box, posted& call) noexcept;
 
 }  // namespace detail
 

@@ -14,17 +14,22 @@
 namespace anel {
 namespace detail {
 
-template <awaitable A>
-class timed : private timer {
+/// Awaits `inner` in a scope that `Rule` may cancel, and tells a cut by the rule from a cancel.
+///   void arm(cancel_scope&)   begins to watch; cancels that scope when the time has come
+///   bool fired()              whether it did
+///   void disarm()             ends the watch; nothing of the rule runs afterwards
+///   [[noreturn]] raise()      throws what a cut short wait throws
+template <awaitable A, class Rule>
+class ruled {
 public:
-    timed(duration wait, A inner) : timer(&timed::on_fire), wait_(wait), inner_(std::move(inner)) {}
-    timed(timed&& other) noexcept
-        : timer(std::move(other)), wait_(other.wait_), inner_(std::move(other.inner_)) {}
+    ruled(Rule rule, A inner) : rule_(std::move(rule)), inner_(std::move(inner)) {}
+    ruled(ruled&& other) noexcept
+        : rule_(std::move(other.rule_)), inner_(std::move(other.inner_)) {}
 
     bool start(cancel_scope& scope, frame& waiter) {
         scope_.open(scope);
-        scope.owner().start(static_cast<timer&>(*this), wait_);
         try {
+            rule_.arm(scope_);
             return inner_.start(scope_, waiter);
         } catch (...) {
             leave();
@@ -33,37 +38,57 @@ public:
     }
 
     awaited_t<A> finish() {
-        // Whatever the inner wait gives or throws, timer and scope must be gone first.
+        // Whatever the inner wait gives or throws, rule and scope must be gone first.
         struct guard {
-            timed& self;
+            ruled& self;
             ~guard() { self.leave(); }
         };
         try {
             guard on_exit{*this};
             return inner_.finish();
         } catch (const task_cancelled&) {
-            if (!fired_ || outer_cancelled_) throw;
+            if (!rule_.fired() || outer_cancelled_) throw;
         }
-        throw_timed_out(wait_);
+        rule_.raise();
     }
 
 private:
-    static void on_fire(timer& item) noexcept {
-        auto& self = static_cast<timed&>(item);
-        self.fired_ = true;
-        self.scope_.cancel();
-    }
     void leave() noexcept {
+        rule_.disarm();
         outer_cancelled_ = scope_.parent()->cancelled();
-        scope_.owner().cancel(static_cast<timer&>(*this));
         scope_.close();
     }
 
-    duration wait_;
-    bool fired_ = false;
+    Rule rule_;
     bool outer_cancelled_ = false;
     cancel_scope scope_;
     A inner_;
+};
+
+/// `When` is a duration, counted from the start of the wait, or a point in time.
+template <class When>
+class timeout_rule : private timer {
+public:
+    explicit timeout_rule(When when) noexcept : timer(&timeout_rule::on_fire), when_(when) {}
+
+    void arm(cancel_scope& scope) noexcept {
+        scope_ = &scope;
+        scope.owner().start(static_cast<timer&>(*this), when_);
+    }
+    [[nodiscard]] bool fired() const noexcept { return fired_; }
+    void disarm() noexcept { scope_->owner().cancel(static_cast<timer&>(*this)); }
+    [[noreturn]] void raise() const { throw_timed_out(when_); }
+
+private:
+    static void on_fire(timer& item) noexcept {
+        auto& self = static_cast<timeout_rule&>(item);
+        self.fired_ = true;
+        self.scope_->cancel();
+    }
+
+    When when_;
+    cancel_scope* scope_ = nullptr;
+    bool fired_ = false;
 };
 
 template <awaitable A>
@@ -103,7 +128,15 @@ private:
 /// Cost     a timer and a scope inside the awaiter; no allocation.
 template <class Rep, class Period, awaitable A>
 [[nodiscard]] auto with_timeout(std::chrono::duration<Rep, Period> wait, A inner) {
-    return detail::timed<A>(saturate(wait), std::move(inner));
+    using rule = detail::timeout_rule<duration>;
+    return detail::ruled<A, rule>(rule(saturate(wait)), std::move(inner));
+}
+
+/// The same, until `deadline` of the loop's clock: several steps can share one.
+template <awaitable A>
+[[nodiscard]] auto with_timeout(time_point deadline, A inner) {
+    using rule = detail::timeout_rule<time_point>;
+    return detail::ruled<A, rule>(rule(deadline), std::move(inner));
 }
 
 /// Awaits `inner` where no cancel from outside reaches it: for the steps that end things properly.
