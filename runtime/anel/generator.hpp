@@ -1,0 +1,110 @@
+// generator.hpp: async_generator<T>, a coroutine that gives one value after the other and may wait
+// in between.
+//
+//     async_generator<std::string> lines(tcp_stream& from);      auto item = co_await
+//     source.next();
+//
+// It runs only while somebody awaits next(), and in that one's scope: a cancel reaches into its
+// waits, and between two values it waits for nothing. So it can be dropped at any yield, and
+// nothing goes on.
+//
+// Knows: frames and the loop's transfer(). Must not know: operations, backends.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/task.hpp>
+
+#include <coroutine>
+#include <exception>
+#include <optional>
+#include <utility>
+
+namespace anel {
+
+/// A sequence of `T`, made while it is read. Lazy, move-only; one task reads it at a time.
+/// Lifetime a coroutine's reference parameters must outlive the generator.
+/// Cost     one frame, recycled; no allocation per value.
+template <class T>
+class [[nodiscard]] async_generator {
+public:
+    class promise_type;
+    class next_wait;
+
+    async_generator(async_generator&& other) noexcept
+        : handle_(std::exchange(other.handle_, nullptr)) {}
+    async_generator& operator=(async_generator&& other) noexcept {
+        std::swap(handle_, other.handle_);
+        return *this;
+    }
+    ~async_generator() {
+        if (!handle_) return;
+        ANEL_ASSERT(handle_.promise().awaiter == nullptr);  // somebody waits in next()
+        handle_.destroy();
+    }
+
+    /// Waits for the next value.
+    /// Returns  nothing when the sequence has ended, also when asked again.
+    /// Errors   what the coroutine throws, which ends the sequence; task_cancelled, which ends it
+    ///          as well when the coroutine was waiting for something.
+    [[nodiscard]] next_wait next() noexcept { return next_wait(handle_); }
+
+private:
+    explicit async_generator(std::coroutine_handle<promise_type> handle) noexcept
+        : handle_(handle) {}
+
+    std::coroutine_handle<promise_type> handle_;
+};
+
+template <class T>
+class async_generator<T>::promise_type : public detail::task_promise {
+public:
+    async_generator get_return_object() noexcept {
+        const auto self = std::coroutine_handle<promise_type>::from_promise(*this);
+        handle = self;
+        return async_generator(self);
+    }
+    void return_void() noexcept {}
+
+    /// At a co_yield, as at the end, whoever awaits next() runs next.
+    template <class U = T>
+    detail::task_promise::final_awaiter yield_value(U&& given) {
+        value.emplace(std::forward<U>(given));
+        return {};
+    }
+
+    std::optional<T> value;
+};
+
+template <class T>
+class async_generator<T>::next_wait {
+public:
+    explicit next_wait(std::coroutine_handle<promise_type> source) noexcept : source_(source) {}
+
+    bool start(cancel_scope& scope, frame& waiter) {
+        ANEL_ASSERT(source_ != nullptr);
+        promise_type& from = source_.promise();
+        ANEL_ASSERT(from.awaiter == nullptr);  // one task reads a generator at a time
+        refused_ = scope.cancelled();
+        if (refused_ || source_.done()) return false;
+        from.scope = &scope;
+        from.awaiter = &waiter;
+        scope.owner().transfer(from, scope);
+        return true;
+    }
+
+    std::optional<T> finish() {
+        if (refused_) throw task_cancelled{};
+        promise_type& from = source_.promise();
+        from.awaiter = nullptr;
+        if (from.error) std::rethrow_exception(std::exchange(from.error, nullptr));
+        std::optional<T> item = std::move(from.value);
+        from.value.reset();
+        return item;
+    }
+
+private:
+    std::coroutine_handle<promise_type> source_;
+    bool refused_ = false;
+};
+
+}  // namespace anel
