@@ -1,22 +1,9 @@
-// wait_list.cpp: linking, granting, and leaving early.
+// wait_list.cpp: waiting, granting, and leaving early.
 // SPDX-License-Identifier: MIT
 #include <anel/loop.hpp>
 #include <anel/wait_list.hpp>
 
 namespace anel::detail {
-
-void wait_list::link(list_wait& item) noexcept {
-    item.list_ = this;
-    item.previous_ = last_;
-    (last_ ? last_->following_ : first_) = &item;
-    last_ = &item;
-}
-
-void wait_list::unlink(list_wait& item) noexcept {
-    (item.previous_ ? item.previous_->following_ : first_) = item.following_;
-    (item.following_ ? item.following_->previous_ : last_) = item.previous_;
-    item.list_ = nullptr;
-}
 
 list_wait& wait_list::grant_first() noexcept {
     list_wait& item = first();

@@ -1,8 +1,9 @@
-// channel.hpp: a bounded queue between tasks of one loop; a full one makes its senders wait.
+// channel.hpp: a bounded queue between tasks; a full one makes its senders wait.
 //
 // Any number of senders and receivers, served in the order in which they came. Memory for the items
-// is allocated once; waiting allocates nothing.
-// Knows: wait lists. Must not know: threads.
+// is allocated once; waiting allocates nothing. channel<T> connects tasks of one loop;
+// thread_channel<T> (thread_channel.hpp) is the same between loops and threads.
+// Knows: wait lists. Must not know: which threads there are.
 // SPDX-License-Identifier: MIT
 #pragma once
 
@@ -14,128 +15,157 @@
 #include <vector>
 
 namespace anel {
+namespace detail {
+
+/// What a channel between tasks of one loop is made of.
+struct loop_waits {
+    using list = wait_list;
+    using wait = list_wait;
+    struct guard {
+        explicit guard(const loop_waits&) noexcept {}
+    };
+    [[nodiscard]] static list make_list() noexcept { return {}; }
+};
+
+}  // namespace detail
 
 /// Lifetime  must outlive its waiters, which is asserted.
-template <class T>
+template <class T, class Waits = detail::loop_waits>
 class channel {
 public:
     class send_wait;
     class recv_wait;
 
     /// Holds up to `capacity` items; with 0 an item goes from hand to hand.
-    explicit channel(std::size_t capacity) : items_(capacity) {}
+    explicit channel(std::size_t capacity)
+        : items_(capacity), senders_(waits_.make_list()), receivers_(waits_.make_list()) {}
 
     /// Puts `item` in, waiting while the channel is full.
     /// Returns  false when the channel is closed: the item was not put in.
     /// Errors   task_cancelled, and then the item was not put in.
     [[nodiscard]] send_wait send(T item) { return send_wait(*this, std::move(item)); }
+    /// Puts `item` in if that needs no waiting. Returns whether it did; if not, `item` is
+    /// untouched.
+    [[nodiscard]] bool try_send(T&& item) {
+        const guard held(waits_);
+        return !closed_ && put(item);
+    }
 
     /// Takes the oldest item out, waiting while there is none.
     /// Returns  nothing when the channel is closed and empty.
     /// Errors   task_cancelled, and then no item was taken.
     [[nodiscard]] recv_wait recv() noexcept { return recv_wait(*this); }
+    /// Takes the oldest item out if there is one.
+    [[nodiscard]] std::optional<T> try_recv() {
+        const guard held(waits_);
+        return get();
+    }
 
     /// No more is put in: waiting senders are refused, receivers get what is left and then nothing.
     void close() noexcept {
+        const guard held(waits_);
         closed_ = true;
         while (!senders_.empty()) senders_.grant_first();
         while (!receivers_.empty()) receivers_.grant_first();
     }
-    [[nodiscard]] bool is_closed() const noexcept { return closed_; }
+    [[nodiscard]] bool is_closed() const noexcept {
+        const guard held(waits_);
+        return closed_;
+    }
     /// Items inside, those of waiting senders not counted.
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::size_t size() const noexcept {
+        const guard held(waits_);
+        return size_;
+    }
 
 private:
+    using guard = typename Waits::guard;
+
+    /// False when there is neither a receiver nor room.
+    bool put(T& item) {
+        if (!receivers_.empty()) {
+            static_cast<recv_wait&>(receivers_.first()).item_.emplace(std::move(item));
+            receivers_.grant_first();
+        } else if (size_ < items_.size()) {
+            push(std::move(item));
+        } else {
+            return false;
+        }
+        return true;
+    }
+    std::optional<T> get() {
+        std::optional<T> item;
+        if (size_ > 0) {
+            item = std::move(items_[first_]);
+            items_[first_].reset();
+            first_ = (first_ + 1) % items_.size();
+            size_ -= 1;
+            if (!senders_.empty()) push(release_sender());
+        } else if (!senders_.empty()) {
+            item.emplace(release_sender());
+        }
+        return item;
+    }
     void push(T&& item) {
         items_[(first_ + size_) % items_.size()].emplace(std::move(item));
         size_ += 1;
     }
-    std::optional<T> pop() {
-        std::optional<T> item = std::move(items_[first_]);
-        items_[first_].reset();
-        first_ = (first_ + 1) % items_.size();
-        size_ -= 1;
+    T release_sender() {
+        auto& sender = static_cast<send_wait&>(senders_.first());
+        T item = std::move(sender.item_);
+        sender.taken_ = true;
+        senders_.grant_first();
         return item;
     }
 
+    [[no_unique_address]] Waits waits_;
     std::vector<std::optional<T>> items_;  // a ring: size_ items from first_ on
     std::size_t first_ = 0;
     std::size_t size_ = 0;
     bool closed_ = false;
-    detail::wait_list senders_;    // not empty only while the ring is full
-    detail::wait_list receivers_;  // not empty only while the ring is empty and nobody sends
+    typename Waits::list senders_;    // not empty only while the ring is full
+    typename Waits::list receivers_;  // not empty only while the ring is empty and nobody sends
 };
 
-template <class T>
-class channel<T>::send_wait : public detail::list_wait {
+template <class T, class Waits>
+class channel<T, Waits>::send_wait : public Waits::wait {
 public:
     send_wait(channel& into, T&& item) : into_(into), item_(std::move(item)) {}
     bool start(cancel_scope& in, frame& who) {
-        static constexpr wait_kind waiting{"channel send", &on_cancel};
-        return wait_in(into_.senders_, !in.cancelled() && put(), in, who, waiting);
+        static constexpr wait_kind waiting{"channel send", &send_wait::on_cancel};
+        const guard held(into_.waits_);
+        if (!in.cancelled() && !into_.closed_) taken_ = into_.put(item_);
+        return this->wait_in(into_.senders_, taken_ || into_.closed_, in, who, waiting);
     }
     bool finish() {
-        settle();
+        this->settle();
         return taken_;
     }
 
 private:
-    friend recv_wait;
-    /// True when there is nothing to wait for.
-    bool put() {
-        if (into_.closed_) return true;
-        if (!into_.receivers_.empty()) {
-            static_cast<recv_wait&>(into_.receivers_.first()).item_ = std::move(item_);
-            into_.receivers_.grant_first();
-        } else if (into_.size_ < into_.items_.size()) {
-            into_.push(std::move(item_));
-        } else {
-            return false;
-        }
-        taken_ = true;
-        return true;
-    }
-    T take() {
-        taken_ = true;
-        return std::move(item_);
-    }
-
+    friend channel;
     channel& into_;
     T item_;
     bool taken_ = false;
 };
 
-template <class T>
-class channel<T>::recv_wait : public detail::list_wait {
+template <class T, class Waits>
+class channel<T, Waits>::recv_wait : public Waits::wait {
 public:
     explicit recv_wait(channel& from) noexcept : from_(from) {}
     bool start(cancel_scope& in, frame& who) {
-        static constexpr wait_kind waiting{"channel recv", &on_cancel};
-        return wait_in(from_.receivers_, !in.cancelled() && get(), in, who, waiting);
+        static constexpr wait_kind waiting{"channel recv", &recv_wait::on_cancel};
+        const guard held(from_.waits_);
+        if (!in.cancelled()) item_ = from_.get();
+        return this->wait_in(from_.receivers_, item_ || from_.closed_, in, who, waiting);
     }
     std::optional<T> finish() {
-        settle();
+        this->settle();
         return std::move(item_);
     }
 
 private:
-    friend send_wait;
-    /// True when there is nothing to wait for.
-    bool get() {
-        channel& from = from_;
-        if (from.size_ > 0) {
-            item_ = from.pop();
-            if (!from.senders_.empty()) {
-                from.push(static_cast<send_wait&>(from.senders_.first()).take());
-                from.senders_.grant_first();
-            }
-        } else if (!from.senders_.empty()) {
-            item_.emplace(static_cast<send_wait&>(from.senders_.first()).take());
-            from.senders_.grant_first();
-        }
-        return item_.has_value() || from.closed_;
-    }
-
+    friend channel;
     channel& from_;
     std::optional<T> item_;
 };

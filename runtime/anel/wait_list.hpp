@@ -10,28 +10,42 @@
 
 namespace anel::detail {
 
-class list_wait;
-
-class wait_list {
+/// Awaiters linked through themselves, the one that waits longest first. Owns nothing.
+template <class Wait>
+class waiter_list {
 public:
-    wait_list() noexcept = default;
-    wait_list(const wait_list&) = delete;
-    wait_list& operator=(const wait_list&) = delete;
-    ~wait_list() { ANEL_ASSERT(first_ == nullptr); }  // it must outlive its waiters
+    waiter_list() noexcept = default;
+    waiter_list(const waiter_list&) = delete;
+    waiter_list& operator=(const waiter_list&) = delete;
+    ~waiter_list() { ANEL_ASSERT(first_ == nullptr); }  // it must outlive its waiters
 
     [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
     /// The one that waits longest; the list must not be empty.
-    [[nodiscard]] list_wait& first() const noexcept { return *first_; }
-    /// Takes the one that waits longest out and lets it run.
-    list_wait& grant_first() noexcept;
+    [[nodiscard]] Wait& first() const noexcept { return *first_; }
+
+    void link(Wait& item) noexcept {
+        item.list_ = this;
+        item.previous_ = last_;
+        (last_ ? last_->following_ : first_) = &item;
+        last_ = &item;
+    }
+    void unlink(Wait& item) noexcept {
+        (item.previous_ ? item.previous_->following_ : first_) = item.following_;
+        (item.following_ ? item.following_->previous_ : last_) = item.previous_;
+        item.list_ = nullptr;
+    }
 
 private:
-    friend list_wait;
-    void link(list_wait& item) noexcept;
-    void unlink(list_wait& item) noexcept;
+    Wait* first_ = nullptr;
+    Wait* last_ = nullptr;
+};
 
-    list_wait* first_ = nullptr;
-    list_wait* last_ = nullptr;
+class list_wait;
+
+class wait_list : public waiter_list<list_wait> {
+public:
+    /// Takes the one that waits longest out and lets it run.
+    list_wait& grant_first() noexcept;
 };
 
 /// Base of an awaitable that waits in a list.
@@ -51,7 +65,8 @@ protected:
 
 private:
     friend wait_list;
-    wait_list* list_ = nullptr;  // null: not in a list
+    friend waiter_list<list_wait>;
+    waiter_list<list_wait>* list_ = nullptr;  // null: not in a list
     list_wait* previous_ = nullptr;
     list_wait* following_ = nullptr;  // `next` belongs to the ready queue
     bool granted_ = false;
