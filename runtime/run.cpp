@@ -1,49 +1,27 @@
-// run.cpp: the outermost coroutine: runs the root task, and cancels it at SIGINT or SIGTERM.
+// run.cpp: the outermost coroutine: runs the root task, and beside it what receives signals.
 // SPDX-License-Identifier: MIT
 #include <anel/run.hpp>
 
-#include <anel/io.hpp>
+#include <anel/error.hpp>
 
-#include "runtime/signals.hpp"
+#include "runtime/signal_hub.hpp"
 
-#include <cstddef>
 #include <exception>
 #include <ostream>
 
 namespace anel {
 namespace {
 
-/// One recv on the signal socket.
-class signal_wait : public io<signal_wait> {
-public:
-    signal_wait(int descriptor, std::byte& byte) noexcept
-        : io(opcode::recv, descriptor, &byte, 1) {}
-    void value() const noexcept {}
-    [[noreturn]] static void raise(std::error_code error) { throw io_error(error, "signal", {}); }
-};
-
-// However the wait ends, the signals have their usual effect from then on.
-spawned::handle_type cancel_at_signal(signal_watch& signals, cancel_scope& root) {
-    struct guard {
-        signal_watch& watch;
-        ~guard() { watch.restore(); }
-    } on_exit{signals};
-    std::byte number{};
-    signal_wait arrival(signals.descriptor(), number);
-    co_await arrival;
-    root.cancel();
-}
-
-/// The task, and beside it the wait for a signal.
-task<> root_and_signals(task<> root, cancel_scope& scope, signal_watch& signals) {
+/// The task, and beside it the one that receives signals.
+task<> root_and_signals(task<> root, cancel_scope& scope, signal_hub& signals, bool stop_signals) {
     frame& self = co_await detail::this_frame();
     scope.open(*self.scope);
     task_group beside(*self.scope, cancel_scope::shield::no);
-    if (signals.descriptor() >= 0) {
-        beside.adopt(cancel_at_signal(signals, scope));
-    }
+    signals.attach(beside, scope);
     std::exception_ptr error;
     try {
+        const int failed = stop_signals ? -signals.watch_stop_signals() : 0;
+        if (failed != 0) throw_errno(failed, "signal", "SIGINT and SIGTERM");
         auto inside = detail::in_scope(scope, std::move(root));
         co_await inside;
     } catch (...) {
@@ -93,13 +71,14 @@ std::ostream& operator<<(std::ostream& out, const backend_report& report) {
 
 bool detail::run_root(task<> root, const run_options& options) {
     loop turning(make_backend(options.backend));
-    signal_watch signals(options.signals);
+    signal_hub signals;
+    turning.set_signals(&signals);
 
     cancel_scope outer;
     cancel_scope scope;
     outer.open(turning);
     outermost::promise_type& first =
-        *await_in_loop(root_and_signals(std::move(root), scope, signals)).promise;
+        *await_in_loop(root_and_signals(std::move(root), scope, signals, options.signals)).promise;
     first.scope = &outer;
     outer.turn.waiter = &first;
     turning.ready(outer.turn);

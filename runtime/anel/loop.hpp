@@ -21,6 +21,7 @@ namespace anel {
 
 class frame_pool;
 class mailbox;
+class signal_hub;
 class spawned;
 
 /// Counts since the start, for tests and benchmarks.
@@ -82,6 +83,10 @@ public:
     [[nodiscard]] backend& waiter() noexcept { return *backend_; }
     [[nodiscard]] loop_counters counters() const noexcept;
 
+    /// Who is told of signals; null when nobody watches them for this loop.
+    [[nodiscard]] signal_hub* signals() const noexcept { return signals_; }
+    void set_signals(signal_hub* hub) noexcept { signals_ = hub; }
+
     /// The queue through which other threads reach this loop; made on first use.
     std::shared_ptr<mailbox> inbox();
 
@@ -102,6 +107,7 @@ private:
     bool running_ = false;
     loop_counters counters_;
     std::shared_ptr<mailbox> inbox_;
+    signal_hub* signals_ = nullptr;
 };
 
 }  // namespace anel

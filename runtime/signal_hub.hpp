@@ -1,0 +1,57 @@
+// signal_hub.hpp: who is told of a signal: the tasks that wait for it, or the root task, by a
+// cancel.
+//
+// Knows: the watch, and the group in which the bytes of the watch are received.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "runtime/signals.hpp"
+
+#include <anel/task_group.hpp>
+#include <anel/wait_list.hpp>
+
+#include <array>
+
+namespace anel {
+
+class signal_hub {
+public:
+    signal_hub() noexcept = default;
+    signal_hub(const signal_hub&) = delete;
+    signal_hub& operator=(const signal_hub&) = delete;
+    /// A signal that would have cancelled `root`, had it come earlier, has its usual effect now.
+    ~signal_hub();
+
+    /// From now on, and until `beside` ends, signals are received in it, as soon as one is watched.
+    void attach(task_group& beside, cancel_scope& root) noexcept;
+    /// The first SIGINT or SIGTERM cancels the root task; a second one has its usual effect.
+    /// Returns 0 or -errno. Errors: std::bad_alloc.
+    int watch_stop_signals();
+    /// Tasks wait for `number`. Returns 0 or -errno. Errors: std::bad_alloc.
+    int watch(int number);
+
+    /// Whether `number` came while nobody waited; asked once.
+    [[nodiscard]] bool take_pending(int number) noexcept;
+    [[nodiscard]] detail::wait_list& waiters(int number) noexcept {
+        return signals_[static_cast<std::size_t>(number)].waiters;
+    }
+
+private:
+    struct entry {
+        detail::wait_list waiters;
+        bool awaited = false;  // by tasks, now or earlier
+        bool pending = false;
+    };
+
+    int open();
+    static spawned::handle_type receive(signal_hub& hub);
+    void arrived(int number) noexcept;
+    [[nodiscard]] bool stops_root(int number) const noexcept;
+
+    signal_watch watch_;
+    task_group* beside_ = nullptr;
+    cancel_scope* root_ = nullptr;
+    std::array<entry, 65> signals_;  // Linux has 64 of them, others fewer
+};
+
+}  // namespace anel
