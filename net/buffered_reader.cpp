@@ -1,4 +1,4 @@
-// buffered_reader.cpp: the search for a line's end, and the room for the rest of it.
+// buffered_reader.cpp: the search for a delimiter, and the room for the rest of what is read.
 // SPDX-License-Identifier: MIT
 #include <anel/buffered_reader.hpp>
 
@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <string>
 
 namespace anel {
 namespace {
@@ -16,53 +17,109 @@ std::string_view without_return(std::string_view line) {
     if (line.ends_with('\r')) line.remove_suffix(1);
     return line;
 }
+
+std::size_t saturated_sum(std::size_t size, std::size_t more) {
+    return size > SIZE_MAX - more ? SIZE_MAX : size + more;
+}
+
+[[noreturn]] void too_long(const char* reading, std::size_t size_max) {
+    throw io_error(errc::message_too_long, reading,
+                   "(at most " + std::to_string(size_max) + " bytes)");
+}
 }  // namespace
 
 bool buffered_reader::line_ready() const noexcept {
-    return begin_ != end_ && std::memchr(buffer_.data() + begin_, '\n', end_ - begin_) != nullptr;
+    return begin_ != end_ && std::memchr(buffer_.data() + begin_, '\n', buffered()) != nullptr;
 }
 
-// Moves what is left to the front, and grows the buffer when it is full: at most to a line of
-// `size_max` with its end, so that a peer decides nothing about memory.
-void buffered_reader::make_room(std::size_t size_max) {
+// Room for what arrives next, at least a byte. Moves what is left to the front, and grows the
+// buffer when it is full: doubling, and at most to `size_max`, so that memory follows what has
+// arrived and not what a peer announced.
+std::span<char> buffered_reader::room(std::size_t size_max) {
     if (begin_ > 0) {
         std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
                   buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
         end_ -= begin_;
-        scanned_ -= begin_;
         begin_ = 0;
     }
-    const std::size_t largest = size_max > SIZE_MAX - 2 ? SIZE_MAX : size_max + 2;  // "\r\n"
-    if (end_ < buffer_.size()) return;
-    buffer_.resize(
-        std::min(std::max(first_size, 2 * buffer_.size()), std::max(largest, first_size)));
+    if (end_ == buffer_.size()) {
+        const std::size_t doubled = std::max(first_size, 2 * buffer_.size());
+        buffer_.resize(std::min(doubled, std::max(size_max, first_size)));
+    }
+    return std::span(buffer_).subspan(end_);
+}
+
+std::string_view buffered_reader::take(std::size_t size, std::size_t delimiter) noexcept {
+    const std::string_view taken = held().substr(0, size);
+    begin_ += size + delimiter;
+    return taken;
+}
+
+void buffered_reader::ended_early(const char* reading) const {
+    throw io_error(errc::unexpected_eof, reading, from_.peer_endpoint().to_string());
 }
 
 task<std::optional<std::string_view>> buffered_reader::read_line(std::size_t size_max) {
+    std::size_t scanned = 0;  // no "\n" before this
     for (;;) {
-        const std::string_view unseen(buffer_.data() + scanned_, end_ - scanned_);
-        const std::size_t found = unseen.find('\n');
-        const std::size_t stop = found == std::string_view::npos ? end_ : scanned_ + found;
-        const std::string_view held(buffer_.data() + begin_, stop - begin_);
-        if (without_return(held).size() > size_max) {
-            throw io_error(make_error_code(errc::message_too_long), "read_line",
-                           "(at most " + std::to_string(size_max) + " bytes)");
+        const std::size_t found = held().find('\n', scanned);
+        const bool whole = found != std::string_view::npos;
+        const std::string_view line = without_return(held().substr(0, found));
+        if (line.size() > size_max) too_long("read_line", size_max);
+        if (whole) {
+            begin_ += found + 1;
+            co_return line;
         }
-        if (found != std::string_view::npos) {
-            begin_ = scanned_ = stop + 1;
-            co_return without_return(held);
-        }
-        scanned_ = end_;
-        make_room(size_max);
-        const std::size_t room = buffer_.size() - end_;
-        const std::size_t received = co_await from_.recv(std::span(buffer_.data() + end_, room));
-        if (received > 0) {
-            end_ += received;
-            continue;
-        }
-        if (begin_ == end_) co_return std::nullopt;
-        throw io_error(errc::unexpected_eof, "read_line", from_.peer_endpoint().to_string());
+        scanned = buffered();
+        const auto space = room(saturated_sum(size_max, 2));  // "\r\n"
+        const std::size_t received = co_await from_.recv(space);
+        end_ += received;
+        if (received > 0) continue;
+        if (buffered() == 0) co_return std::nullopt;
+        ended_early("read_line");
     }
 }
+
+task<std::optional<std::string_view>> buffered_reader::read_until(std::string_view delimiter,
+                                                                  std::size_t size_max) {
+    ANEL_ASSERT(!delimiter.empty());
+    const std::size_t part = delimiter.size() - 1;  // of a delimiter, which may have arrived
+    std::size_t scanned = 0;
+    for (;;) {
+        const std::size_t found = held().find(delimiter, scanned);
+        const bool whole = found != std::string_view::npos;
+        const std::size_t surely = whole ? found : buffered() - std::min(buffered(), part);
+        if (surely > size_max) too_long("read_until", size_max);
+        if (whole) co_return take(found, delimiter.size());
+        scanned = surely;
+        const auto space = room(saturated_sum(size_max, delimiter.size()));
+        const std::size_t received = co_await from_.recv(space);
+        end_ += received;
+        if (received > 0) continue;
+        if (buffered() == 0) co_return std::nullopt;
+        ended_early("read_until");
+    }
+}
+
+// Waits until `size` bytes are there. Returns false when the stream ended before the first.
+task<bool> buffered_reader::hold(std::size_t size, const char* reading) {
+    while (buffered() < size) {
+        const std::size_t received = co_await from_.recv(room(size));
+        end_ += received;
+        if (received > 0) continue;
+        if (buffered() == 0) co_return false;
+        ended_early(reading);
+    }
+    co_return true;
+}
+
+task<std::string_view> buffered_reader::read_exact(std::size_t size, std::size_t size_max) {
+    if (size > size_max) too_long("read_exact", size_max);
+    const bool there = co_await hold(size, "read_exact");
+    if (!there) ended_early("read_exact");
+    co_return take(size);
+}
+
+task<bool> buffered_reader::wait() { return hold(1, "wait"); }
 
 }  // namespace anel

@@ -5,19 +5,24 @@
 // Tasks and waiting.
 #include <anel/channel.hpp>
 #include <anel/event.hpp>
+#include <anel/generator.hpp>
 #include <anel/mutex.hpp>
 #include <anel/offload.hpp>
 #include <anel/post.hpp>
 #include <anel/run.hpp>
+#include <anel/signal.hpp>
 #include <anel/sleep.hpp>
+#include <anel/stop_token.hpp>
 #include <anel/task.hpp>
 #include <anel/task_group.hpp>
+#include <anel/thread_channel.hpp>
 #include <anel/timeout.hpp>
 #include <anel/when.hpp>
 
 // The network.
 #include <anel/buffered_reader.hpp>
 #include <anel/endpoint.hpp>
+#include <anel/framing.hpp>
 #include <anel/resolve.hpp>
 #include <anel/serve.hpp>
 #include <anel/tcp.hpp>

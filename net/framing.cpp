@@ -1,0 +1,64 @@
+// framing.cpp: the four bytes before a message.
+// SPDX-License-Identifier: MIT
+#include <anel/framing.hpp>
+
+#include <anel/error.hpp>
+
+#include <array>
+#include <cstdint>
+
+namespace anel {
+namespace {
+
+constexpr std::size_t header_size = 4;
+
+std::uint32_t decode(const char* header) noexcept {
+    std::uint32_t size = 0;
+    for (std::size_t i = 0; i < header_size; ++i) {
+        size = size << 8 | static_cast<unsigned char>(header[i]);
+    }
+    return size;
+}
+
+std::array<char, header_size> encode(std::uint32_t size) noexcept {
+    return {static_cast<char>(size >> 24), static_cast<char>(size >> 16),
+            static_cast<char>(size >> 8), static_cast<char>(size)};
+}
+
+[[noreturn]] void too_long(const char* operation, std::size_t size, std::size_t size_max) {
+    throw io_error(errc::message_too_long, operation,
+                   "(" + std::to_string(size) + " bytes, at most " + std::to_string(size_max) +
+                       ")");
+}
+
+}  // namespace
+
+task<std::optional<std::string>> read_frame(tcp_stream& from, std::size_t size_max) {
+    std::array<char, header_size> header{};
+    const std::size_t first = co_await from.recv(header);
+    if (first == 0) co_return std::nullopt;
+    co_await from.recv_exact(std::span(header).subspan(first));
+    const std::size_t size = decode(header.data());
+    if (size > size_max) too_long("read_frame", size, size_max);
+    std::string content(size, '\0');
+    co_await from.recv_exact(content);
+    co_return content;
+}
+
+task<std::optional<std::string_view>> read_frame(buffered_reader& from, std::size_t size_max) {
+    const bool more = co_await from.hold(header_size, "read_frame");
+    if (!more) co_return std::nullopt;
+    const std::size_t size = decode(from.held().data());
+    if (size > size_max) too_long("read_frame", size, size_max);
+    co_await from.hold(header_size + size, "read_frame");
+    from.take(header_size);
+    co_return from.take(size);
+}
+
+task<> write_frame(tcp_stream& to, const_buffer content) {
+    if (content.size > UINT32_MAX) too_long("write_frame", content.size, UINT32_MAX);
+    const auto header = encode(static_cast<std::uint32_t>(content.size));
+    co_await to.send(std::span(header), content);
+}
+
+}  // namespace anel
