@@ -3,6 +3,7 @@
 #include <anel/serve.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <initializer_list>
 #include <tuple>
 
@@ -45,16 +46,58 @@ session_place::~session_place() {
     if (list_->count_ == 0) list_->none_left_.set();
 }
 
-session_record::session_record(open_sessions& list, tcp_stream& connection) noexcept
-    : list_(list), socket_(connection), next_(list.first_) {
+// Looks at a session come four to the shorter timeout.
+open_sessions::open_sessions(const serve_options& options) noexcept : options_(options) {
+    for (const auto timeout : {options.idle_timeout, options.request_timeout}) {
+        if (timeout <= duration::zero()) continue;
+        const duration period = std::max<duration>(timeout / 4, 1ms);
+        look_period_ = look_period_ > duration::zero() ? std::min(look_period_, period) : period;
+    }
+}
+
+session_record::session_record(open_sessions& list, tcp_stream& connection,
+                               cancel_scope& scope) noexcept
+    : timer(&session_record::on_look),
+      list_(list),
+      scope_(scope),
+      socket_(connection),
+      next_(list.first_),
+      seen_(connection.activity()) {
     if (next_) next_->previous_ = this;
     list.first_ = this;
     if (list.draining_) connection.shutdown_receive();  // accepted before, begun after
+    look_later();
 }
 
 session_record::~session_record() {
+    scope_.owner().cancel(static_cast<timer&>(*this));
     (previous_ ? previous_->next_ : list_.first_) = next_;
     if (next_) next_->previous_ = previous_;
+}
+
+void session_record::look_later() noexcept {
+    if (list_.look_period_ > duration::zero()) {
+        scope_.owner().start(static_cast<timer&>(*this), list_.look_period_);
+    }
+}
+
+void session_record::on_look(timer& item) noexcept {
+    auto& self = static_cast<session_record&>(item);
+    const socket* connection = self.socket_.watched();
+    if (!connection) return;  // closed: what the session still does is its own affair
+    const serve_options& options = self.list_.options_;
+    const socket_activity now = connection->activity();
+    const bool unanswered = now.exchanges % 2 == 1 && now.exchanges == self.seen_.exchanges;
+    self.idle_looks_ = now == self.seen_ ? self.idle_looks_ + 1 : 0;
+    self.request_looks_ = unanswered ? self.request_looks_ + 1 : 0;
+    self.seen_ = now;
+    const auto reached = [&](std::int64_t looks, duration timeout) {
+        return timeout > duration::zero() && looks * self.list_.look_period_ >= timeout;
+    };
+    if (reached(self.idle_looks_, options.idle_timeout)) self.overdue_ = "idle timeout of";
+    if (reached(self.request_looks_, options.request_timeout)) self.overdue_ = "request timeout of";
+    if (self.overdue_) self.scope_.cancel();
+    else self.look_later();
 }
 
 task<tcp_stream> open_sessions::next(tcp_listener& listener) {
@@ -94,8 +137,17 @@ event::wait_type open_sessions::all_ended() noexcept {
     return none_left_.wait();
 }
 
-void open_sessions::failed(const endpoint& peer) const noexcept {
-    if (options_.session_failed) options_.session_failed(peer, std::current_exception());
+void open_sessions::failed(const endpoint& peer, const char* overdue) const noexcept {
+    if (!options_.session_failed) return;
+    std::exception_ptr error = std::current_exception();
+    if (overdue) {
+        try {
+            throw_errno(ETIMEDOUT, overdue, peer.to_string());
+        } catch (...) {
+            error = std::current_exception();  // or std::bad_alloc: the hook is told in any case
+        }
+    }
+    options_.session_failed(peer, std::move(error));
 }
 
 }  // namespace anel::detail

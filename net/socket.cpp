@@ -24,6 +24,8 @@ void socket::take(socket& other) noexcept {
     ANEL_ASSERT(other.closer_ == nullptr);
     loop_ = other.loop_;
     fd_ = std::exchange(other.fd_, -1);
+    finished_ = other.finished_;
+    exchanges_ = other.exchanges_;
     observer_ = std::exchange(other.observer_, nullptr);
     if (observer_) observer_->watched_ = this;
 }
@@ -58,6 +60,14 @@ void socket::shutdown_receive() noexcept {
     (void)control(opcode::shutdown, nullptr, 0, static_cast<std::uint32_t>(shutdown_side::receive));
 }
 
+detail::socket_activity socket::activity() const noexcept {
+    detail::socket_activity now{finished_, exchanges_};
+    for (const operation* op : pending_) {
+        if (op) now.moving += op->size;
+    }
+    return now;
+}
+
 endpoint socket::local_endpoint() const {
     socket_address address;
     const std::int32_t result = control(opcode::local_address, &address);
@@ -70,6 +80,7 @@ void socket::claim(operation& op) noexcept {
     operation*& pending = pending_[is_outgoing(op.code)];
     ANEL_ASSERT(pending == nullptr);  // one recv and one send at a time
     pending = &op;
+    if (is_outgoing(op.code)) exchanges_ += exchanges_ & 1;
     op.fd = closer_ ? -1 : fd_;
 }
 
@@ -77,6 +88,8 @@ void socket::release(operation& op) noexcept {
     operation*& pending = pending_[is_outgoing(op.code)];
     ANEL_ASSERT(pending == &op);
     pending = nullptr;
+    finished_ += 1;
+    if (!is_outgoing(op.code)) exchanges_ |= 1;
     if (!closer_ || pending_[0] || pending_[1]) return;
     close_now();
     while (close_wait* closer = closer_) {

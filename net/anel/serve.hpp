@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <new>
 #include <tuple>
@@ -25,8 +26,16 @@ struct serve_options {
     std::size_t connections_max = 10'000;
     /// How long sessions may go on once the server is asked to stop.
     std::chrono::nanoseconds drain_time = std::chrono::seconds(10);
+    /// Ends a session on whose connection nothing has happened for so long. Zero: never.
+    std::chrono::nanoseconds idle_timeout{0};
+    /// Ends a session that has received something and, for so long, not begun to send a reply: who
+    /// sends a request byte by byte gets no more time than who sends it at once. Zero: never.
+    std::chrono::nanoseconds request_timeout{0};
+    /// Set as soon as connections are accepted. May be null.
+    event* ready = nullptr;
     /// Called with what a session threw, a reset by its peer say; a session's error is its own
-    /// affair and does not end the server. Null: nobody wants to know. Must not throw.
+    /// affair and does not end the server. A session that was ended by one of the timeouts, at most
+    /// a quarter late, counts as ETIMEDOUT. Null: nobody wants to know. Must not throw.
     void (*session_failed)(const endpoint& peer, std::exception_ptr error) = nullptr;
     /// Called when accept fails for another reason than the connection itself, for lack of
     /// descriptors say; once, until it works again. Must not throw.
@@ -49,26 +58,38 @@ private:
     open_sessions* list_;
 };
 
-/// One session's connection in the list of those that are open.
-class session_record {
+/// One session's connection in the list of those that are open. Looks at it from time to time, when
+/// there are timeouts: what the session does in between costs two counters, and no clock is read.
+class session_record : private timer {
 public:
-    session_record(open_sessions& list, tcp_stream& connection) noexcept;
+    session_record(open_sessions& list, tcp_stream& connection, cancel_scope& scope) noexcept;
     session_record(const session_record&) = delete;
     session_record& operator=(const session_record&) = delete;
     ~session_record();
 
+    /// The name of the timeout that ended the session; null when none did.
+    [[nodiscard]] const char* overdue() const noexcept { return overdue_; }
+
 private:
     friend open_sessions;
+    static void on_look(timer& item) noexcept;
+    void look_later() noexcept;
+
     open_sessions& list_;
+    cancel_scope& scope_;
     socket_observer socket_;
     session_record* previous_ = nullptr;
     session_record* next_ = nullptr;
+    socket_activity seen_;
+    std::int64_t idle_looks_ = 0;     // in a row that saw nothing new
+    std::int64_t request_looks_ = 0;  // in a row that saw the same request unanswered
+    const char* overdue_ = nullptr;
 };
 
 /// What serve() knows about its sessions; the part that is the same for every kind of session.
 class open_sessions {
 public:
-    explicit open_sessions(const serve_options& options) noexcept : options_(options) {}
+    explicit open_sessions(const serve_options& options) noexcept;
 
     /// Accepts the next connection, when there is room for a session. Waits out a lack of
     /// descriptors.
@@ -78,13 +99,14 @@ public:
     void end_input() noexcept;
     /// Waits until no session is left.
     event::wait_type all_ended() noexcept;
-    void failed(const endpoint& peer) const noexcept;
+    void failed(const endpoint& peer, const char* overdue = nullptr) const noexcept;
 
 private:
     friend session_place;
     friend session_record;
 
     const serve_options& options_;
+    duration look_period_{};  // zero: there are no timeouts
     session_record* first_ = nullptr;
     std::size_t count_ = 0;
     bool draining_ = false;
@@ -99,12 +121,14 @@ template <class Session>
 spawned::handle_type run_session(Session& session, open_sessions& list, session_place,
                                  tcp_stream connection) {
     const endpoint peer = connection.peer_endpoint();
-    session_record record(list, connection);
+    frame& self = co_await this_frame();
+    session_record record(list, connection, *self.scope);
     try {
         auto work = session(std::move(connection));
         co_await work;
     } catch (const task_cancelled&) {
-        throw;
+        if (!record.overdue()) throw;
+        list.failed(peer, record.overdue());
     } catch (...) {
         list.failed(peer);
     }
@@ -128,6 +152,7 @@ task<> serve(tcp_listener listener, Session session, serve_options options = {})
     detail::open_sessions open(options);
     task_group sessions(*self.scope, cancel_scope::shield::yes);
     std::exception_ptr stopped;
+    if (options.ready) options.ready->set();
     while (!stopped) {
         bool out_of_memory = false;
         try {

@@ -38,6 +38,15 @@ private:
     socket* watched_;
 };
 
+/// What has happened on a socket: compare two of them.
+struct socket_activity {
+    std::uint32_t finished = 0;   ///< operations that ended
+    std::uint32_t exchanges = 0;  ///< odd: bytes came in and nothing was sent since
+    std::size_t moving = 0;       ///< bytes that operations in flight still have to move
+
+    friend bool operator==(const socket_activity&, const socket_activity&) = default;
+};
+
 }  // namespace detail
 
 /// Owner of a descriptor. Move-only. The destructor closes at once; it never blocks.
@@ -62,6 +71,7 @@ public:
     [[nodiscard]] close_wait close() noexcept;
     /// From now on a receive gives what has arrived already, and then 0, the end of the stream.
     void shutdown_receive() noexcept;
+    [[nodiscard]] detail::socket_activity activity() const noexcept;
     /// Closes at once. Nothing may be waiting on this socket, which is asserted.
     void close_now() noexcept;
 
@@ -86,6 +96,8 @@ private:
     void release(operation& op) noexcept;
 
     int fd_ = -1;
+    std::uint32_t finished_ = 0;    // operations that ended
+    std::uint32_t exchanges_ = 0;   // odd from a receive on until the next send
     operation* pending_[2] = {};    // [0] taking in, [1] moving out
     close_wait* closer_ = nullptr;  // those who wait in close(), linked
     detail::socket_observer* observer_ = nullptr;
