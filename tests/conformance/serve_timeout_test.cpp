@@ -98,7 +98,8 @@ TEST_P(serve_timeouts, a_request_byte_by_byte_gets_no_more_time_than_any) {
             EXPECT_GE(end - start, 60ms);
             EXPECT_GT(sent, 2);
             EXPECT_EQ(failures.size(), 1U);
-            if (!failures.empty()) EXPECT_EQ(failures[0].find("request timeout of 127.0.0.1:"), 0U);
+            const std::string told = failures.empty() ? "" : failures[0];
+            EXPECT_EQ(told.find("request timeout of 127.0.0.1:"), 0U) << told;
         };
         serve_options options;
         options.idle_timeout = 5s;
