@@ -7,9 +7,8 @@
 using namespace anel;
 
 task<> echo(tcp_stream conn) {
-    std::array<std::byte, 4096> buffer;
-    while (auto n = co_await conn.recv(buffer))          // 0: the peer has finished
-        co_await conn.send(std::span(buffer).first(n));  // all n bytes
+    while (auto data = co_await conn.recv())  // empty: the peer has finished
+        co_await conn.send(data);             // all of it
 }
 
 task<> server(endpoint address) {

@@ -1,6 +1,7 @@
 // backend.cpp: which backend runs, and the two ends of every operation's flight.
 // SPDX-License-Identifier: MIT
 #include "runtime/backends.hpp"
+#include "runtime/chunk_pool.hpp"
 #include "runtime/sanitizer.hpp"
 
 #include <anel/backend.hpp>
@@ -106,6 +107,18 @@ std::unique_ptr<backend> make_backend(const backend_options& options) {
     made->set_reason(std::move(reason));
     return made;
 }
+
+backend::backend() noexcept = default;
+
+// What it lent must be back: a recv_buffer that outlives its loop would point to nothing.
+backend::~backend() { ANEL_ASSERT(!chunks_ || chunks_->lent() == 0); }
+
+chunk_pool& backend::chunks() {
+    if (!chunks_) chunks_ = std::make_unique<chunk_pool>();
+    return *chunks_;
+}
+
+void backend::give_back(const void* memory) noexcept { chunks_->give_back(memory); }
 
 void backend::started(operation& op) noexcept {
     ANEL_ASSERT(op.state == op_state::idle);

@@ -134,13 +134,14 @@ const wait_kind& wait_kind_of(opcode code) noexcept {
         if (op.state == op_state::in_flight) wait.scope->owner().cancel(op);
     };
     static constexpr wait_kind control{"control", nullptr};  // done before anybody could cancel it
-    static constexpr std::array<wait_kind, 8> kinds{{
+    static constexpr std::array<wait_kind, 9> kinds{{
         {"accept", cancel},
         {"connect", cancel},
         {"recv", cancel},
         {"send", cancel},
         {"recvfrom", cancel},
         {"sendto", cancel},
+        {"recv", cancel},
         {"offload", cancel},
         {"resolve", cancel},
     }};

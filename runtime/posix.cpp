@@ -136,7 +136,8 @@ std::int32_t attempt_once(operation& op) noexcept {
     switch (op.code) {
         case opcode::accept: return accept(op, blocking::no);
         case opcode::connect: return connect_or_conclude(op);
-        case opcode::recv: return answer(::recv(op.fd, op.data, size, MSG_DONTWAIT));
+        case opcode::recv:
+        case opcode::recv_chunk: return answer(::recv(op.fd, op.data, size, MSG_DONTWAIT));
         case opcode::send: return answer(::send(op.fd, op.data, size, MSG_DONTWAIT | no_signal));
         case opcode::sendmsg: {
             auto& data = *static_cast<message*>(op.data);

@@ -13,6 +13,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "runtime/chunk_pool.hpp"
 #include "runtime/helpers.hpp"
 #include "runtime/posix.hpp"
 
@@ -43,6 +44,7 @@ public:
         if (op.fd < 0) return finished_inline(op, -EBADF);
         if (moves_nothing(op)) return finished_inline(op, 0);
         try {
+            if (op.code == opcode::recv_chunk) (void)chunks();  // fails here, or never
             const std::int32_t result = try_or_park(op);
             if (result != would_wait) return finished_inline(op, result);
         } catch (const std::bad_alloc&) {
@@ -60,8 +62,7 @@ public:
         op.cancel_wanted = true;
         slot& place = slot_of(op.fd);
         ANEL_ASSERT(place.parked[is_outgoing(op.code)] == &op);
-        place.parked[is_outgoing(op.code)] = nullptr;
-        if (std::exchange(place.hungry[is_outgoing(op.code)], false)) hungry_.remove(op);
+        unpark(op, place);
         watch(op.fd, place);
         op.result = -ECANCELED;
         ended_.push(op);
@@ -71,6 +72,7 @@ public:
         helpers_.collect(ended_);
         // Nothing sleeps while something has ended, but the kernel is asked all the same: a busy
         // program must not starve what arrives.
+        if (!chunkless_.empty() && chunks().any_free()) hungry_.splice(chunkless_);
         if (!ended_.empty() || !hungry_.empty()) until = time_point::min();
         const auto tell = [this](int fd, bool readable, bool writable, bool hung_up) {
             if (fd == waker_.descriptor()) return waker_.clear();
@@ -94,7 +96,7 @@ private:
     struct slot {
         operation* parked[2] = {};  // [0] taking something in, [1] moving something out
         bool exhausted[2] = {};     // the last try left nothing behind: do not try, park
-        bool hungry[2] = {};        // could go on, but has had its share of this turn
+        bool hungry[2] = {};        // in hungry_ or chunkless_: could go on, but not just now
         bool internet = false;      // a TCP socket: only there a short read means that it is empty
         bool hung_up = false;       // an end, an error or urgent data: then not even there
         bool watched = false;       // with edges: the poller knows the descriptor
@@ -112,12 +114,18 @@ private:
         try {
             const int error = watch(op.fd, place);
             if (error == 0) return would_wait;
-            parked = nullptr;
+            unpark(op, place);
             return error;
         } catch (...) {
-            parked = nullptr;
+            unpark(op, place);
             throw;
         }
+    }
+
+    void unpark(operation& op, slot& place) noexcept {
+        place.parked[is_outgoing(op.code)] = nullptr;
+        if (!std::exchange(place.hungry[is_outgoing(op.code)], false)) return;
+        if (!hungry_.remove(op)) chunkless_.remove(op);
     }
 
     slot& slot_of(int fd) {
@@ -154,8 +162,15 @@ private:
     // wait for. A unix stream stops at descriptors that were passed along; datagrams and
     // connections say nothing about the next one.
     std::int32_t try_now(operation& op, slot& place) noexcept {
+        const bool lending = op.code == opcode::recv_chunk;
+        if (lending && !lend(op)) {
+            place.hungry[0] = true;  // until a chunk comes back
+            chunkless_.push(op);
+            return would_wait;
+        }
         const std::size_t wanted = std::min(op.size, share_bytes);
         const std::int32_t result = attempt(op);
+        if (lending && result <= 0) give_back(op.data);
         if (result == had_its_share) {
             place.hungry[is_outgoing(op.code)] = true;
             hungry_.push(op);
@@ -165,13 +180,21 @@ private:
             is_internet(result);  // may move the slots: `place` is not used after it
             return result;
         }
-        const bool stream = op.code == opcode::recv && (op.flags & op_flag::whole) == 0;
+        const bool stream =
+            lending || (op.code == opcode::recv && (op.flags & op_flag::whole) == 0);
         const bool partial =
             stream && place.internet && result > 0 && static_cast<std::size_t>(result) < wanted;
         // Only with edges: the poller must have been watching when the rest did not come.
         const bool known = Poller::edges ? place.watched : true;
         place.exhausted[is_outgoing(op.code)] = partial && known && !place.hung_up;
         return result;
+    }
+
+    // A descriptor that waits holds no memory: it gets some for the moment of a try.
+    bool lend(operation& op) {
+        op.data = chunks().take();
+        op.size = chunk_pool::chunk_bytes;
+        return op.data != nullptr;
     }
 
     void on_ready(int fd, bool readable, bool writable, bool hung_up) noexcept {
@@ -221,7 +244,8 @@ private:
     Poller poller_;
     std::vector<slot> slots_;
     op_queue ended_;
-    op_queue hungry_;  // parked, and to be tried again without waiting
+    op_queue hungry_;     // parked, and to be tried again without waiting
+    op_queue chunkless_;  // parked, and to be tried again once a chunk has come back
     helper_threads helpers_{*this};
 };
 

@@ -31,6 +31,8 @@ extern "C" void __tsan_release(void* address);
 
 #ifdef ANEL_ADDRESS_SANITIZER
 extern "C" void* __asan_region_is_poisoned(void* begin, std::size_t size);
+extern "C" void __asan_poison_memory_region(const volatile void* begin, std::size_t size);
+extern "C" void __asan_unpoison_memory_region(const volatile void* begin, std::size_t size);
 #endif
 
 namespace anel {
@@ -41,9 +43,18 @@ inline constexpr bool address_sanitizer = true;
 inline bool poisoned(void* data, std::size_t size) noexcept {
     return data && size > 0 && __asan_region_is_poisoned(data, size) != nullptr;
 }
+/// From now on nobody may touch these bytes, until unpoison().
+inline void poison(void* data, std::size_t size) noexcept {
+    __asan_poison_memory_region(data, size);
+}
+inline void unpoison(void* data, std::size_t size) noexcept {
+    __asan_unpoison_memory_region(data, size);
+}
 #else
 inline constexpr bool address_sanitizer = false;
 inline bool poisoned(void*, std::size_t) noexcept { return false; }
+inline void poison(void*, std::size_t) noexcept {}
+inline void unpoison(void*, std::size_t) noexcept {}
 #endif
 
 // A mapping made or dropped by a bare system call. ThreadSanitizer did not see it; without these

@@ -1,21 +1,12 @@
-// uring.cpp: the io_uring backend: one ring, one io_uring_enter per turn of the loop.
-//
-// An operation's address is the user_data of its submission, with a tag in the low bits. `owed`
-// counts the completions that the kernel still has to post for it: its own, and that of its cancel.
-// Only at zero is it done, so a late completion can never hit whatever lives at that address next.
-// owed == 0 with an operation in flight means that it has not reached the kernel: it is in
-// starved_.
-//
-// Knows: liburing, which nothing else includes. Must not know: coroutines.
+// uring.cpp: what each operation is for io_uring, and the one system call of a turn.
 // SPDX-License-Identifier: MIT
+#include "runtime/uring.hpp"
+
 #include "runtime/backends.hpp"
-#include "runtime/helpers.hpp"
-#include "runtime/posix.hpp"
 #include "runtime/sanitizer.hpp"
 
 #include <anel/error.hpp>
 
-#include <liburing.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -24,9 +15,6 @@
 
 namespace anel {
 namespace {
-
-enum class tag : std::uint64_t { own = 0, cancel = 1, wake = 2, mask = 7 };
-static_assert(alignof(operation) >= 8);
 
 // Newer than the header of liburing 2.3; values of the kernel's interface.
 constexpr unsigned feature_no_iowait = 1U << 17;  // 6.15
@@ -38,43 +26,7 @@ constexpr duration forever = duration::max();
 constexpr unsigned features_needed =
     IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_FAST_POLL | IORING_FEAT_EXT_ARG;
 
-class uring final : public backend {
-public:
-    explicit uring(const backend_options& options) { set_up(options); }
-    ~uring() override;
-
-    bool submit(operation& op) noexcept override;
-    void cancel(operation& op) noexcept override;
-    void wait(time_point until, op_queue& done) noexcept override;
-    void wake() noexcept override { waker_.signal(); }
-    [[nodiscard]] time_point now() const noexcept override { return monotonic_now(); }
-    [[nodiscard]] backend_kind kind() const noexcept override { return backend_kind::io_uring; }
-
-private:
-    void set_up(const backend_options& options);
-    int try_set_up(unsigned flags, unsigned entries, unsigned completions) noexcept;
-
-    io_uring_sqe* next_sqe() noexcept;
-    bool prepare(operation& op) noexcept;
-    bool prepare_cancel(operation& op) noexcept;
-    void flush_waiting() noexcept;
-    unsigned publish() noexcept;
-    int enter(unsigned wait_for, duration patience) noexcept;
-    static void check(int returned) noexcept;
-    bool kernel_has_news() const noexcept;
-    void reap() noexcept;
-    void completed(operation& op, std::int32_t result) noexcept;
-    void owed_one_less(operation& op) noexcept;
-
-    io_uring ring_{};
-    wake_signal waker_;
-    helper_threads helpers_{*this};
-    bool waker_armed_ = false;
-    bool must_enter_to_reap_ = false;  // no TASKRUN flag: only a system call shows what is there
-    op_queue starved_;                 // in flight, but not yet in the submission queue
-    op_queue unsent_cancels_;          // operations whose cancel found no room
-    op_queue ended_;
-};
+}  // namespace
 
 // --- set-up -------------------------------------------------------------------------------------
 
@@ -142,6 +94,8 @@ void uring::set_up(const backend_options& options) {
 // have ended first, and nothing of ours is the kernel's when the memory goes.
 uring::~uring() {
     ANEL_ASSERT(in_flight() == 0);
+    inboxes_.for_each([this](int fd, const inbox&) { empty_inbox(fd); });
+    offers_.close(ring_);
     io_uring_sqe* sqe = waker_armed_ ? next_sqe() : nullptr;
     if (sqe) {
         io_uring_prep_poll_remove(sqe, static_cast<std::uint64_t>(tag::wake));
@@ -174,7 +128,10 @@ io_uring_sqe* uring::next_sqe() noexcept {
 }
 
 bool uring::submit(operation& op) noexcept {
-    if (finishes_inline(op.code)) return finished_inline(op, control_call(op, blocking::yes));
+    if (finishes_inline(op.code)) {
+        if (op.code == opcode::close) empty_inbox(op.fd);
+        return finished_inline(op, control_call(op, blocking::yes));
+    }
     if (needs_helper(op.code)) {
         if (const std::int32_t error = helpers_.start(op)) return finished_inline(op, error);
         started(op);
@@ -182,6 +139,7 @@ bool uring::submit(operation& op) noexcept {
     }
     if (op.fd < 0) return finished_inline(op, -EBADF);
     if (moves_nothing(op)) return finished_inline(op, 0);
+    if (belongs_to_inbox(op)) return ask_inbox(op);
     started(op);
     // First come, first submitted.
     if (!starved_.empty() || !prepare(op)) starved_.push(op);
@@ -244,6 +202,7 @@ void uring::cancel(operation& op) noexcept {
     if (needs_helper(op.code)) return helpers_.cancel(op);
     if (op.cancel_wanted) return;
     op.cancel_wanted = true;
+    if (belongs_to_inbox(op)) return leave_inbox(op);
     if (op.owed == 0) {  // the kernel never saw it
         const bool removed = starved_.remove(op);
         ANEL_ASSERT(removed);
@@ -271,6 +230,7 @@ void uring::flush_waiting() noexcept {
         unsent_cancels_.pop();
         if (arrived) owed_one_less(op);
     }
+    feed_starving();
     while (suspension* first = starved_.front()) {
         if (!prepare(static_cast<operation&>(*first))) break;
         starved_.pop();
@@ -322,6 +282,7 @@ void uring::check(int returned) noexcept {
 }
 
 void uring::wait(time_point until, op_queue& done) noexcept {
+    turn_ += 1;
     helpers_.collect(ended_);
     flush_waiting();
     // What the kernel has not been told of cannot wake a sleeper.
@@ -358,11 +319,12 @@ void uring::reap() noexcept {
         switch (kind) {
             case tag::own: completed(*op, cqe->res); break;
             case tag::cancel: owed_one_less(*op); break;  // its own completion tells how it ended
+            case tag::receive: received(static_cast<int>(data >> 3), cqe->res, cqe->flags); break;
             case tag::wake:
                 waker_armed_ = false;
                 waker_.clear();
                 break;
-            case tag::mask: break;  // the removal of the waker's poll
+            case tag::mask: break;  // the removal of the waker's poll, or of a receive
         }
     }
     io_uring_cq_advance(&ring_, seen);
@@ -404,8 +366,6 @@ void uring::owed_one_less(operation& op) noexcept {
     op.owed -= 1;
     if (op.owed == 0) ended_.push(op);
 }
-
-}  // namespace
 
 std::unique_ptr<backend> make_uring_backend(const backend_options& options) {
     return std::make_unique<uring>(options);

@@ -23,6 +23,7 @@
 #include <anel/buffered_reader.hpp>
 #include <anel/endpoint.hpp>
 #include <anel/framing.hpp>
+#include <anel/recv_buffer.hpp>
 #include <anel/resolve.hpp>
 #include <anel/serve.hpp>
 #include <anel/tcp.hpp>

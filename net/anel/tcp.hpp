@@ -8,6 +8,7 @@
 #pragma once
 
 #include <anel/packed_endpoint.hpp>
+#include <anel/recv_buffer.hpp>
 #include <anel/socket.hpp>
 #include <anel/task.hpp>
 
@@ -36,6 +37,8 @@ struct const_buffer {
         requires std::is_convertible_v<const Text&, std::string_view>
     const_buffer(const Text& text) noexcept  // NOLINT: implicit on purpose
         : const_buffer(std::string_view(text)) {}
+    const_buffer(const recv_buffer& received) noexcept  // NOLINT: implicit on purpose
+        : data(received.data()), size(received.size()) {}
     template <std::size_t N>
     const_buffer(const std::array<std::byte, N>& bytes) noexcept  // NOLINT: implicit on purpose
         : data(bytes.data()), size(N) {}
@@ -60,6 +63,7 @@ struct mutable_buffer {
 
 namespace detail {
 class recv_wait;
+class recv_chunk_wait;
 class recv_exact_wait;
 class send_wait;
 class send_some_wait;
@@ -95,6 +99,16 @@ public:
     /// Cost     no allocation. io_uring: one submission, handed over with the loop's next wait.
     /// Source   recv(2), io_uring_prep_recv(3).
     [[nodiscard]] detail::recv_wait recv(mutable_buffer buffer) noexcept;
+
+    /// Receives what arrives, at most 64 KiB, into memory that the loop lends: the fastest way, and
+    /// a stream that waits holds no memory at all.
+    /// Returns  a recv_buffer; an empty one, which is false, once the peer has finished sending.
+    /// Errors   like recv(buffer). A cancel loses nothing: the next receive finds the bytes.
+    /// Cost     no allocation. io_uring: nothing is submitted per message where that is best, a
+    ///          multishot receive stays armed; else one submission. Linux 5.19, or it costs a
+    ///          recv(2) more.
+    /// Source   io_uring_prep_recv_multishot(3), io_uring_setup_buf_ring(3); recv(2).
+    [[nodiscard]] detail::recv_chunk_wait recv() noexcept;
 
     /// Receives exactly `buffer.size` bytes.
     /// Errors   errc::unexpected_eof when the stream ends before; the same as recv(). After a
@@ -231,6 +245,18 @@ public:
     std::size_t value() const noexcept { return static_cast<std::size_t>(result); }
 };
 
+class recv_chunk_wait : public stream_io<recv_chunk_wait> {
+public:
+    static constexpr const char* name = "recv";
+    explicit recv_chunk_wait(tcp_stream& on) noexcept
+        : stream_io(on, opcode::recv_chunk, nullptr, 0) {}
+    recv_buffer value() const noexcept {
+        if (result == 0) return {};
+        std::span bytes(static_cast<std::byte*>(data), static_cast<std::size_t>(result));
+        return {scope->owner().waiter(), bytes};
+    }
+};
+
 class recv_exact_wait : public stream_io<recv_exact_wait> {
 public:
     static constexpr const char* name = "recv";
@@ -322,6 +348,9 @@ private:
 
 inline detail::recv_wait tcp_stream::recv(mutable_buffer buffer) noexcept {
     return {*this, buffer};
+}
+inline detail::recv_chunk_wait tcp_stream::recv() noexcept {
+    return detail::recv_chunk_wait(*this);
 }
 inline detail::recv_exact_wait tcp_stream::recv_exact(mutable_buffer buffer) noexcept {
     return {*this, buffer};

@@ -30,6 +30,8 @@
 
 namespace anel {
 
+class chunk_pool;
+
 /// Which backend to use. `automatic`: io_uring, else epoll, else poll(2).
 enum class backend_kind : std::uint8_t { automatic, io_uring, epoll, poll };
 
@@ -53,10 +55,10 @@ struct backend_counters {
 /// The abstract backend. One thread uses it, its maker; only wake() may be called from any thread.
 class backend {
 public:
-    backend() = default;
+    backend() noexcept;
     backend(const backend&) = delete;
     backend& operator=(const backend&) = delete;
-    virtual ~backend() = default;
+    virtual ~backend();
 
     /// Starts `op`, which must be idle. Returns true: in flight; false: already done.
     virtual bool submit(operation& op) noexcept = 0;
@@ -67,6 +69,9 @@ public:
     /// Makes the current or the next wait() return. Thread: any.
     virtual void wake() noexcept = 0;
     [[nodiscard]] virtual time_point now() const noexcept = 0;
+
+    /// Takes back the memory that a recv_chunk lent. `memory`: any byte of it.
+    void give_back(const void* memory) noexcept;
 
     [[nodiscard]] virtual backend_kind kind() const noexcept = 0;
 
@@ -84,10 +89,14 @@ protected:
     /// For an operation that is done inside submit(). Returns false, submit's answer.
     bool finished_inline(operation& op, std::int32_t result) noexcept;
 
+    /// What recv_chunk lends; made on first use. Errors: std::bad_alloc.
+    chunk_pool& chunks();
+
     backend_counters counters_;
 
 private:
     std::uint64_t in_flight_ = 0;
+    std::unique_ptr<chunk_pool> chunks_;
     std::string reason_;
 };
 

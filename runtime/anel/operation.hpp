@@ -82,14 +82,15 @@ private:
 /// What an operation does. The POSIX names mean what POSIX says.
 enum class opcode : std::uint8_t {
     // These may take time.
-    accept,   ///< fd: listener; data: socket_address* for the peer, or null. Result: descriptor
-    connect,  ///< data: socket_address*
-    recv,     ///< data, size: the buffer. Result: bytes; 0 at end of stream
-    send,     ///< data, size: the bytes
-    recvmsg,  ///< data: message*; its address is filled in. Result: bytes
-    sendmsg,  ///< data: message*; size: bytes in all its buffers
-    call,     ///< data: helper_call*, run on a helper thread
-    resolve,  ///< data: name_lookup*
+    accept,      ///< fd: listener; data: socket_address* for the peer, or null. Result: descriptor
+    connect,     ///< data: socket_address*
+    recv,        ///< data, size: the buffer. Result: bytes; 0 at end of stream
+    send,        ///< data, size: the bytes
+    recvmsg,     ///< data: message*; its address is filled in. Result: bytes
+    sendmsg,     ///< data: message*; size: bytes in all its buffers
+    recv_chunk,  ///< Result: bytes, at data, which the backend lends; 0 at end: nothing lent
+    call,        ///< data: helper_call*, run on a helper thread
+    resolve,     ///< data: name_lookup*
     // Control calls: a backend finishes them inside submit().
     open_socket,    ///< flags: socket_kind. Result: descriptor
     bind,           ///< data: socket_address*
@@ -116,8 +117,6 @@ constexpr bool needs_helper(opcode code) noexcept {
 constexpr bool is_outgoing(opcode code) noexcept {
     return code == opcode::connect || code == opcode::send || code == opcode::sendmsg;
 }
-
-const char* name_of(opcode code) noexcept;
 
 enum class socket_kind : std::uint32_t { tcp4, tcp6, udp4, udp6, unix_stream };
 enum class shutdown_side : std::uint32_t { receive, send, both };

@@ -1,0 +1,56 @@
+// recv_buffer.hpp: bytes that a stream received, in memory which the loop lends.
+//
+// A stream that waits holds no memory; bytes that arrive are put into a chunk of the loop's, the
+// one that was used last and is still in the cache. The chunk goes back when the recv_buffer goes.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/backend.hpp>
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace anel {
+
+/// What tcp_stream::recv() gives. Move-only. False, and empty, at the end of the stream.
+/// Lifetime  must be gone before run() ends, which is asserted. A loop lends 4,096 of them; when
+///           all are held, receivers wait for one to come back, so hold few and not for long.
+/// Thread    that of the loop it came from.
+class [[nodiscard]] recv_buffer {
+public:
+    recv_buffer() noexcept = default;
+    recv_buffer(recv_buffer&& other) noexcept
+        : lender_(std::exchange(other.lender_, nullptr)), bytes_(std::exchange(other.bytes_, {})) {}
+    recv_buffer& operator=(recv_buffer&& other) noexcept {
+        std::swap(lender_, other.lender_);
+        std::swap(bytes_, other.bytes_);
+        return *this;
+    }
+    ~recv_buffer() { release(); }
+
+    explicit operator bool() const noexcept { return !bytes_.empty(); }
+    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
+    [[nodiscard]] std::byte* data() const noexcept { return bytes_.data(); }
+    [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
+    [[nodiscard]] std::string_view text() const noexcept {
+        return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
+    }
+
+    /// Gives the memory back; then it is empty.
+    void release() noexcept {
+        if (lender_) std::exchange(lender_, nullptr)->give_back(bytes_.data());
+        bytes_ = {};
+    }
+
+    /// For a stream. `bytes` is what `lender` lent; it is not empty.
+    recv_buffer(backend& lender, std::span<std::byte> bytes) noexcept
+        : lender_(&lender), bytes_(bytes) {}
+
+private:
+    backend* lender_ = nullptr;
+    std::span<std::byte> bytes_;
+};
+
+}  // namespace anel

@@ -1,0 +1,109 @@
+// inbox.hpp: what has been received for a descriptor and nobody has asked for yet, and how it had
+// best receive next.
+//
+// A multishot receive puts bytes into chunks whether or not somebody waits, so between the kernel
+// and the operation that asks stands a queue: an inbox per descriptor, its pieces linked through a
+// table with a place for every chunk.
+//
+// Knows: chunks and operations. Must not know: the ring.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "runtime/chunk_pool.hpp"
+
+#include <anel/operation.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace anel {
+
+/// Bytes in a chunk, and the chunk of the next piece.
+struct piece {
+    std::byte* data = nullptr;
+    std::uint32_t size = 0;
+    std::uint16_t next = 0;
+};
+
+struct inbox {
+    static constexpr std::uint16_t none = 0xffff;
+    static_assert(chunk_pool::chunks_max <= none);
+    /// Pieces that wait for the program; then the receive is cancelled, and the peer's window does
+    /// the rest.
+    static constexpr std::uint16_t queue_max = 16;
+
+    operation* waiting = nullptr;  ///< a recv_chunk, or a recv that follows one
+    std::uint16_t first = none;    ///< the queue, by chunk
+    std::uint16_t last = none;
+    std::uint16_t queued = 0;
+    std::uint8_t contrary = 0;  ///< receives in a row for which the other way had been better
+    bool multishot : 1 = true;
+    bool armed : 1 = false;       ///< a receive is with the kernel, or about to be
+    bool cancelling : 1 = false;  ///< and is being cancelled
+    bool starving : 1 = false;    ///< waits for a chunk, or for room in the submission queue
+    bool ended : 1 = false;       ///< `end` comes after what is queued
+    std::int32_t end = 0;         ///< 0 or -errno
+    std::uint32_t asked_in = 0;   ///< the turn in which somebody began to wait
+    std::int32_t next_starving = -1;
+
+    /// Whether a plain recv would overtake what is here or on its way.
+    [[nodiscard]] bool in_use() const noexcept {
+        return armed || starving || ended || first != none;
+    }
+
+    /// Tells how well the way of receiving fits. A multishot receive spares the submission, and a
+    /// one-shot receive spares the wake-up of a poll, when what it asks for is there already. Six
+    /// in a row of the other kind change the way. Returns whether it changed.
+    bool consider(bool was_there) noexcept {
+        constexpr std::uint8_t in_a_row = 6;
+        if (was_there != multishot) {
+            contrary = 0;
+            return false;
+        }
+        if (++contrary < in_a_row) return false;
+        contrary = 0;
+        multishot = !multishot;
+        return true;
+    }
+};
+
+/// All inboxes, by descriptor. They do not move while the table does not grow.
+class inbox_table {
+public:
+    /// Errors  std::bad_alloc.
+    inbox& of(int fd) {
+        const auto index = static_cast<std::size_t>(fd);
+        if (pieces_.empty()) pieces_.resize(chunk_pool::chunks_max);
+        if (index >= boxes_.size()) boxes_.resize(index + index / 2 + 16);
+        return boxes_[index];
+    }
+    /// Null when the descriptor never had one.
+    [[nodiscard]] inbox* find(int fd) noexcept {
+        const auto index = static_cast<std::size_t>(fd);
+        return index < boxes_.size() ? &boxes_[index] : nullptr;
+    }
+
+    template <class Function>
+    void for_each(Function&& function) {
+        for (std::size_t i = 0; i < boxes_.size(); ++i) function(static_cast<int>(i), boxes_[i]);
+    }
+
+    void push(inbox& box, std::uint16_t chunk, std::byte* data, std::uint32_t size) noexcept {
+        pieces_[chunk] = {data, size, inbox::none};
+        (box.first == inbox::none ? box.first : pieces_[box.last].next) = chunk;
+        box.last = chunk;
+        box.queued += 1;
+    }
+    [[nodiscard]] piece& front(const inbox& box) noexcept { return pieces_[box.first]; }
+    void pop(inbox& box) noexcept {
+        box.first = pieces_[box.first].next;
+        box.queued -= 1;
+    }
+
+private:
+    std::vector<inbox> boxes_;
+    std::vector<piece> pieces_;
+};
+
+}  // namespace anel

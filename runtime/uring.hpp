@@ -1,0 +1,93 @@
+// uring.hpp: the io_uring backend: one ring, one io_uring_enter per turn of the loop.
+//
+// An operation's address is the user_data of its submission, with a tag in the low bits. `owed`
+// counts the completions that the kernel still has to post for it: its own, and that of its cancel.
+// Only at zero is it done, so a late completion can never hit whatever lives at that address next.
+// owed == 0 with an operation in flight means that the kernel has none of it: it is in starved_, or
+// it waits at an inbox, whose receive belongs to the descriptor.
+//
+// Knows: liburing. Must not know: coroutines.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "runtime/helpers.hpp"
+#include "runtime/inbox.hpp"
+#include "runtime/posix.hpp"
+#include "runtime/uring_chunks.hpp"
+
+#include <anel/backend.hpp>
+
+#include <liburing.h>
+
+#include <cstdint>
+
+namespace anel {
+
+class uring final : public backend {
+public:
+    explicit uring(const backend_options& options) { set_up(options); }
+    ~uring() override;
+
+    bool submit(operation& op) noexcept override;
+    void cancel(operation& op) noexcept override;
+    void wait(time_point until, op_queue& done) noexcept override;
+    void wake() noexcept override { waker_.signal(); }
+    [[nodiscard]] time_point now() const noexcept override { return monotonic_now(); }
+    [[nodiscard]] backend_kind kind() const noexcept override { return backend_kind::io_uring; }
+
+private:
+    // The low bits of user_data; above them stands an operation's address, or a descriptor.
+    enum class tag : std::uint64_t { own = 0, cancel = 1, wake = 2, receive = 3, mask = 7 };
+    static_assert(alignof(operation) >= 8);
+    static std::uint64_t receive_of(int fd) noexcept {
+        return static_cast<std::uint64_t>(fd) << 3 | static_cast<std::uint64_t>(tag::receive);
+    }
+
+    void set_up(const backend_options& options);
+    int try_set_up(unsigned flags, unsigned entries, unsigned completions) noexcept;
+
+    io_uring_sqe* next_sqe() noexcept;
+    bool prepare(operation& op) noexcept;
+    bool prepare_cancel(operation& op) noexcept;
+    void flush_waiting() noexcept;
+    unsigned publish() noexcept;
+    int enter(unsigned wait_for, duration patience) noexcept;
+    static void check(int returned) noexcept;
+    bool kernel_has_news() const noexcept;
+    void reap() noexcept;
+    void completed(operation& op, std::int32_t result) noexcept;
+    void owed_one_less(operation& op) noexcept;
+
+    // uring_receive.cpp: receives that belong to a descriptor, not to an operation.
+    bool belongs_to_inbox(const operation& op) noexcept;
+    bool ask_inbox(operation& op) noexcept;
+    void leave_inbox(operation& op) noexcept;
+    void empty_inbox(int fd) noexcept;
+    void open_inboxes();
+    bool serve(inbox& box, operation& op) noexcept;
+    void arm(int fd, inbox& box, io_uring_sqe* sqe) noexcept;
+    void disarm(int fd, inbox& box) noexcept;
+    void starve(int fd, inbox& box) noexcept;
+    void feed_starving() noexcept;
+    void received(int fd, std::int32_t result, std::uint32_t flags) noexcept;
+    std::int32_t receive_now(int fd, inbox& box) noexcept;
+
+    io_uring ring_{};
+    wake_signal waker_;
+    helper_threads helpers_{*this};
+    bool waker_armed_ = false;
+    bool must_enter_to_reap_ = false;  // no TASKRUN flag: only a system call shows what is there
+    op_queue starved_;                 // in flight, but not yet in the submission queue
+    op_queue unsent_cancels_;          // operations whose cancel found no room
+    op_queue ended_;
+
+    inbox_table inboxes_;
+    chunk_offers offers_;
+    bool inboxes_open_ = false;
+    bool multishot_works_ = true;  // Linux 6.0
+    int first_starving_ = -1;      // descriptors that wait for a chunk or for room, by inbox
+    int last_starving_ = -1;
+    std::uint32_t turn_ = 0;
+};
+
+}  // namespace anel
