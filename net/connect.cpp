@@ -5,22 +5,21 @@
 // before, or at once when that has failed. The first to connect wins; the others are cancelled,
 // waited for and closed.
 // SPDX-License-Identifier: MIT
+#include "net/race.hpp"
+
 #include <anel/event.hpp>
 #include <anel/resolve.hpp>
 #include <anel/task_group.hpp>
-#include <anel/tcp.hpp>
 #include <anel/timeout.hpp>
 
+#include <algorithm>
 #include <exception>
 #include <optional>
+#include <string>
 #include <tuple>
-#include <vector>
 
 namespace anel {
 namespace {
-
-// RFC 8305, section 8: the recommended Connection Attempt Delay.
-constexpr auto attempt_delay = std::chrono::milliseconds(250);
 
 struct race {
     std::optional<tcp_stream> winner;
@@ -40,8 +39,9 @@ task<> attempt(endpoint address, race& all) {
     all.news.set();
 }
 
-// RFC 8305, section 4: families take turns, beginning with that of the resolver's first answer.
-std::vector<endpoint> interleaved(const std::vector<endpoint>& found) {
+}  // namespace
+
+std::vector<endpoint> interleaved(std::span<const endpoint> found) {
     std::vector<endpoint> order;
     std::vector<endpoint> other;
     for (const endpoint& address : found) {
@@ -54,13 +54,9 @@ std::vector<endpoint> interleaved(const std::vector<endpoint>& found) {
     return order;
 }
 
-}  // namespace
-
-task<tcp_stream> connect(std::string host, std::uint16_t port) {
-    auto found = co_await resolve(host, port);
-    const std::vector<endpoint> addresses = interleaved(found);
+task<tcp_stream> connect_first(std::span<const endpoint> addresses) {
     race all;
-    co_await with_task_group([&](task_group& group) -> task<> {
+    const auto run_race = [&](task_group& group) -> task<> {
         for (std::size_t next = 0; !all.winner && (next < addresses.size() || all.running > 0);) {
             all.news.reset();
             if (next < addresses.size()) {
@@ -74,9 +70,21 @@ task<tcp_stream> connect(std::string host, std::uint16_t port) {
             }
         }
         group.cancel();
-    });
+    };
+    try {
+        co_await with_task_group(run_race);
+    } catch (const task_cancelled&) {
+        if (!all.winner) throw;  // a cancel that came too late: the connection is there
+    }
     if (!all.winner) std::rethrow_exception(all.last_error);
     co_return std::move(*all.winner);
+}
+
+task<tcp_stream> connect(std::string host, std::uint16_t port) {
+    const auto found = co_await resolve(host, port);
+    const std::vector<endpoint> addresses = interleaved(found);
+    auto winner = co_await connect_first(addresses);
+    co_return winner;
 }
 
 }  // namespace anel
