@@ -165,7 +165,9 @@ class Server:
     and every line of its stderr must match `stderr_allowed`.
     """
 
-    def __init__(self, test, name, address, backend, stderr_allowed=None, preexec=None):
+    def __init__(
+        self, test, name, address, backend, stderr_allowed=None, preexec=None, arguments=()
+    ):
         self.test = test
         self.what = f"{name} {address} ({backend or 'auto'})"
         self.factor = slowness(name)
@@ -174,7 +176,7 @@ class Server:
         self.stopped = False
         self.stderr_file = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [program(name), address],
+            [program(name), address, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self.stderr_file,

@@ -12,7 +12,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 
-SERVERS = ("tcp_echo", "udp_echo", "request_reply_server")
+SERVERS = ("tcp_echo", "udp_echo", "request_reply_server", "chat")
 BAD_ADDRESSES = (
     "127.0.0.1",
     "127.0.0.1:",
