@@ -12,8 +12,8 @@
 using namespace anel;
 using namespace std::chrono_literals;
 
-constexpr std::size_t line_max = 1024;   // bytes; a longer line ends its connection
-constexpr std::size_t unsent_max = 256;  // lines that wait for one client; as many are being sent
+constexpr std::size_t line_max = 1024;    // bytes; a longer line ends its connection
+constexpr std::size_t unsent_max = 1000;  // lines for one client: more than come in one turn
 
 using room = std::set<struct member*>;
 
