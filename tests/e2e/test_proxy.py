@@ -138,7 +138,9 @@ class Proxy:
             first.reset()
             self.assert_reset(second)
             self.assert_passes(*bystanders)
-        self.assertIn("Connection reset by peer (ECONNRESET)", self.proxy.stderr())
+        harness.poll_until(
+            "a line about each", lambda: self.proxy.stderr().count("(ECONNRESET)\n") == 2
+        )
 
     def test_reset_while_the_other_side_does_not_read_is_passed_on(self):
         descriptors = self.proxy.state.descriptors()
@@ -170,14 +172,22 @@ class Proxy:
         self.listener.close()
         lines = []
         for _ in range(3):
-            client = self.proxy.client()
+            client = socket.socket()
+            self.addCleanup(client.close)
+            client.settimeout(harness.DEADLINE)
+            client.bind(("127.0.0.1", 0))
+            # The reset may come as early as the connect still waits.
             with self.assertRaises(ConnectionResetError), harness.waiting_for("a reset"):
-                client.socket.recv(1)
+                client.connect(harness.parse_address(self.proxy.address)[1])
+                client.recv(1)
             lines.append(
-                f"proxy: {harness.print_address(client.socket)}:"
-                f" connect {self.target_address}: Connection refused (ECONNREFUSED)"
+                f"proxy: {harness.print_address(client)}:"
+                f" connect {self.target_address}: Connection refused (ECONNREFUSED)\n"
             )
-        self.assertEqual(self.proxy.stderr().splitlines(), lines)
+        harness.poll_until(
+            "three lines on stderr", lambda: self.proxy.stderr().count("\n") == len(lines)
+        )
+        self.assertEqual(self.proxy.stderr(), "".join(lines))
         self.assert_passes(*bystanders)
         self.listener = listen(self, where)
         self.assert_passes(*self.connection())
