@@ -318,7 +318,7 @@ void uring::reap() noexcept {
         auto* op = reinterpret_cast<operation*>(data & ~static_cast<std::uint64_t>(tag::mask));
         switch (kind) {
             case tag::own: completed(*op, cqe->res); break;
-            case tag::cancel: owed_one_less(*op); break;  // its own completion tells how it ended
+            case tag::cancel: cancelled(*op, cqe->res); break;
             case tag::receive: received(static_cast<int>(data >> 3), cqe->res, cqe->flags); break;
             case tag::wake:
                 waker_armed_ = false;
@@ -359,6 +359,15 @@ void uring::completed(operation& op, std::int32_t result) noexcept {
         }
     }
     owed_one_less(op);
+}
+
+// The operation's own completion tells how it ended. The kernel may not find one that is on its way
+// from the first try to where it will wait, as a connect to a unix listener whose backlog is full
+// is: then it is asked again with the next turn, or the operation would stay for ever.
+void uring::cancelled(operation& op, std::int32_t answer) noexcept {
+    const bool still_there = op.owed > 1;
+    if (answer == -ENOENT && still_there) unsent_cancels_.push(op);
+    else owed_one_less(op);
 }
 
 void uring::owed_one_less(operation& op) noexcept {

@@ -56,6 +56,7 @@ private:
     bool kernel_has_news() const noexcept;
     void reap() noexcept;
     void completed(operation& op, std::int32_t result) noexcept;
+    void cancelled(operation& op, std::int32_t answer) noexcept;
     void owed_one_less(operation& op) noexcept;
 
     // uring_receive.cpp: receives that belong to a descriptor, not to an operation.
