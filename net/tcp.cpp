@@ -95,16 +95,21 @@ task<tcp_listener> tcp_listener::bind(endpoint address, listen_options options) 
     if (options.receive_buffer > 0) set(socket_option::receive_buffer, options.receive_buffer);
 
     socket_address native = to_socket_address(address);
+    // Before the file is there: without memory for it nobody would remove the file.
+    std::unique_ptr<detail::unix_file> file;
+    if (address.is_unix()) file = std::make_unique<detail::unix_file>(owner, native);
     std::int32_t bound = listener.control(opcode::bind, &native);
     if (bound == -EADDRINUSE && address.is_unix() && options.reuse_address) {
         const bool stale = co_await nobody_listens(address);
         if (stale) {
-            const detail::unix_file left_behind(owner, native);  // goes at the end of this block
+            detail::unix_file left_behind(owner, native);  // goes at the end of this block
+            left_behind.own();
         }
         if (stale) bound = listener.control(opcode::bind, &native);
     }
     if (bound < 0) throw_errno(-bound, "bind", address.to_string());
-    if (address.is_unix()) listener.file_ = std::make_unique<detail::unix_file>(owner, native);
+    if (file) file->own();
+    listener.file_ = std::move(file);
     const auto backlog = static_cast<std::size_t>(options.backlog);
     listener.require(listener.control(opcode::listen, nullptr, backlog), "listen", address);
     co_return listener;
@@ -112,8 +117,9 @@ task<tcp_listener> tcp_listener::bind(endpoint address, listen_options options) 
 
 detail::unix_file::unix_file(loop& owner, const socket_address& address) noexcept : owner_(owner) {
     path_.address = address;
-    (void)owner_.control(opcode::identify_path, 0, &path_);
 }
+
+void detail::unix_file::own() noexcept { (void)owner_.control(opcode::identify_path, 0, &path_); }
 
 detail::unix_file::~unix_file() { (void)owner_.control(opcode::remove_path, 0, &path_); }
 

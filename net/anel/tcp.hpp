@@ -79,6 +79,8 @@ public:
     unix_file(const unix_file&) = delete;
     unix_file& operator=(const unix_file&) = delete;
     ~unix_file();
+    /// The file that is there now is the one.
+    void own() noexcept;
 
 private:
     loop& owner_;
