@@ -173,7 +173,12 @@ task<> serve(tcp_listener listener, Session session, serve_options options = {})
     }
     listener.stop();
     open.end_input();
-    std::ignore = co_await as_result(shielded(with_timeout(options.drain_time, open.all_ended())));
+    try {
+        std::ignore =
+            co_await as_result(shielded(with_timeout(options.drain_time, open.all_ended())));
+    } catch (const std::bad_alloc&) {
+        // There was no memory to tell of the timeout; the time is up all the same.
+    }
     sessions.cancel();
     co_await sessions.join();
     std::rethrow_exception(stopped);
