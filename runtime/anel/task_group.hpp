@@ -97,8 +97,12 @@ public:
     void fail(std::exception_ptr error) noexcept;
     /// Throws the first error; or task_cancelled when a cancel from outside cut something short.
     void rethrow() const {
-        if (first_error_) std::rethrow_exception(first_error_);
+        rethrow_error();
         if (cut_short_ && scope_.parent()->cancelled()) throw task_cancelled{};
+    }
+
+    void rethrow_error() const {
+        if (first_error_) std::rethrow_exception(first_error_);
     }
 
     /// Waits until no child is left; a cancel does not shorten it.

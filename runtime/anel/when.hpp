@@ -94,8 +94,8 @@ task<any_of<detail::value_or_nothing<awaited_t<A>>...>> when_any(A... inner) {
         group.fail(std::current_exception());
     }
     co_await group.join();
-    group.rethrow();
-    if (!first) throw task_cancelled{};
+    group.rethrow_error();
+    if (!first) throw task_cancelled{};  // what happened is told, also in a scope cancelled since
     co_return any_of<detail::value_or_nothing<awaited_t<A>>...>(*first, std::move(slots));
 }
 
