@@ -71,7 +71,7 @@ public:
     [[nodiscard]] virtual time_point now() const noexcept = 0;
 
     /// Takes back the memory that a recv_chunk lent. `memory`: any byte of it.
-    void give_back(const void* memory) noexcept;
+    virtual void give_back(const void* memory) noexcept;
 
     [[nodiscard]] virtual backend_kind kind() const noexcept = 0;
 

@@ -1,7 +1,7 @@
 // cancelled_connect_test.cpp: a connect that waits for room in a unix listener's backlog, given up.
 //
-// There io_uring's kernel first tries, then finds the socket "ready" for it, and only then hands the
-// connect to a worker. A cancel that comes in between finds nothing to cancel.
+// There io_uring's kernel first tries, then finds the socket "ready" for it, and only then hands
+// the connect to a worker. A cancel that comes in between finds nothing to cancel.
 // SPDX-License-Identifier: MIT
 #include "tests/support/streams.hpp"
 

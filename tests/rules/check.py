@@ -255,6 +255,31 @@ def no_sleep_in_tests(tree):
 
 
 @rule
+def cancel_safety_table_is_swept(tree):
+    """Each row of docs/cancel_safety.md names its sweeps, and each sweep has a row."""
+    page = tree.root / "docs/cancel_safety.md"
+    lines = page.read_text(encoding="utf-8").split("\n") if page.exists() else []
+    rows = {}  # scenario -> line of its row
+    for number, text in enumerate(lines, 1):
+        cells = text.split("|")
+        if len(cells) == 5 and "`" in cells[1]:
+            named = re.findall(r"`(\w+)`", cells[3])
+            rows.update((name, number) for name in named)
+            if not named:
+                yield "docs/cancel_safety.md", number, "a row without a test"
+    swept = set()
+    for source in tree.match("tests/sweeps/*_test.cpp"):
+        for line, text in source.find(r"\bANEL_SWEEP\(\w+\)"):
+            name = re.search(r"\((\w+)\)", text)[1]
+            swept.add(name)
+            if name not in rows:
+                yield source.path, line, f"{name} has no row in docs/cancel_safety.md"
+    for name, number in rows.items():
+        if name not in swept:
+            yield "docs/cancel_safety.md", number, f"no sweep is called {name}"
+
+
+@rule
 def no_detached_threads(tree):
     yield from forbid(tree.cpp("runtime", "net", "examples", "bench", "tests"),
                       r"(?:\.|->)\s*detach\s*\(", "detached work: every task has a scope",

@@ -73,6 +73,11 @@ WRONG = {
         ("tests/net/a_test.cpp", "void f() { usleep(5); }", 3),
         ("tests/e2e/test_a.py", "time.sleep(1)", 1),
     ],
+    "cancel_safety_table_is_swept": [
+        ("tests/sweeps/a_sweep_test.cpp", "ANEL_SWEEP(unheard_of)", 3),
+        ("docs/cancel_safety.md", "| `recv` | no byte was taken | `unheard_of` |", 1),
+        ("docs/cancel_safety.md", "\n| `recv` | no byte was taken | nobody looked |", 2),
+    ],
     "no_detached_threads": [("runtime/loop.hpp", "void f() { thread.detach(); }", 3)],
     "file_starts_with_its_name": [
         ("net/a.cpp", None, 1),
