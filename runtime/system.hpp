@@ -22,6 +22,10 @@ int accept_socket(int listener, sockaddr* peer, socklen_t* size, blocking mode) 
 /// Two connected stream sockets. Receiving may block, sending does not.
 int make_socket_pair(int (&pair)[2]) noexcept;
 
+/// Keeps this thread on the `index`-th of the processors it may use, counted round. Returns 0 or
+/// -errno; -ENOTSUP where a system cannot do that.
+int pin_thread(unsigned index) noexcept;
+
 /// Wakes a thread that waits in the kernel: signal() makes descriptor() readable until clear().
 class wake_signal {
 public:

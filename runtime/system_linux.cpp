@@ -6,6 +6,7 @@
 
 #include <anel/error.hpp>
 
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -31,6 +32,21 @@ int accept_socket(int listener, sockaddr* peer, socklen_t* size, blocking mode) 
 
 int make_socket_pair(int (&pair)[2]) noexcept {
     return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
+}
+
+int pin_thread(unsigned index) noexcept {
+    cpu_set_t allowed;
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) < 0) return -errno;
+    unsigned left = index % static_cast<unsigned>(CPU_COUNT(&allowed));
+    for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+        if (!CPU_ISSET(cpu, &allowed)) continue;
+        if (left-- > 0) continue;
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        return ::sched_setaffinity(0, sizeof one, &one) < 0 ? -errno : 0;
+    }
+    return -ENOTSUP;
 }
 
 wake_signal::wake_signal() : reading_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {

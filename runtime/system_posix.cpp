@@ -50,6 +50,8 @@ int make_socket_pair(int (&pair)[2]) noexcept {
     return first < 0 ? first : second;
 }
 
+int pin_thread(unsigned) noexcept { return -ENOTSUP; }
+
 wake_signal::wake_signal() {
     int pair[2];
     if (::pipe(pair) < 0) throw_errno(errno, "pipe", {});

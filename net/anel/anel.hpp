@@ -8,6 +8,7 @@
 #include <anel/generator.hpp>
 #include <anel/mutex.hpp>
 #include <anel/offload.hpp>
+#include <anel/per_core.hpp>
 #include <anel/post.hpp>
 #include <anel/run.hpp>
 #include <anel/signal.hpp>
