@@ -26,6 +26,7 @@ public:
 
     /// The rest is for the loop's thread. Takes all calls, oldest first.
     detail::posted* take() noexcept;
+    [[nodiscard]] bool filled() const noexcept { return filled_.load(std::memory_order_acquire); }
     /// Takes `call` back if it has not been taken yet. Cost: linear.
     void withdraw(detail::posted& call) noexcept;
     /// Announces that the loop is about to sleep. False: there is something to take first.

@@ -71,6 +71,7 @@ std::ostream& operator<<(std::ostream& out, const backend_report& report) {
 
 bool detail::run_root(task<> root, const run_options& options) {
     loop turning(make_backend(options.backend));
+    turning.set_spin(options.spin);
     signal_hub signals;
     turning.set_signals(&signals);
 

@@ -46,6 +46,8 @@ public:
     loop& operator=(const loop&) = delete;
     ~loop();
 
+    /// From now on looks for work for so long before it sleeps; zero: sleeps at once.
+    void set_spin(duration patience) noexcept { spin_ = patience; }
     /// Runs turns until `finished` is true.
     void run_until(const bool& finished);
 
@@ -93,6 +95,7 @@ public:
 private:
     void run_ready();
     void wait();
+    bool found_by_spinning();
     void drive(frame& first);
     bool take_posted();
 
@@ -104,6 +107,9 @@ private:
     cancel_scope* next_scope_ = nullptr;
     spawned* retired_ = nullptr;
     std::uint32_t share_ = resumes_per_turn;  // what is left of it in this turn
+    duration spin_{};
+    std::uint32_t spin_failures_ = 0;  // in a row
+    std::uint32_t spin_pause_ = 0;     // sleeps until it is tried again
     bool running_ = false;
     loop_counters counters_;
     std::shared_ptr<mailbox> inbox_;

@@ -35,9 +35,11 @@ std::vector<backend_kind> available() {
 class threads : public ::testing::TestWithParam<backend_kind> {
 protected:
     template <class T>
-    auto go(task<T> work) {
-        return run(std::move(work), {.backend = {.kind = GetParam()}, .signals = false});
+    auto go(task<T> work, std::chrono::nanoseconds spin = {}) {
+        return run(std::move(work),
+                   {.backend = {.kind = GetParam()}, .signals = false, .spin = spin});
     }
+    void ping_pong(int rounds, std::chrono::nanoseconds spin);
 };
 
 INSTANTIATE_TEST_SUITE_P(backends, threads, ::testing::ValuesIn(available()),
@@ -70,8 +72,7 @@ TEST_P(threads, posts_from_many_threads_all_arrive_in_each_ones_order) {
 }
 
 // A lost wake-up would be a hang: each side sleeps until the other has posted.
-TEST_P(threads, ping_pong_between_two_loops_loses_no_wake_up) {
-    constexpr int rounds = 20'000;
+void threads::ping_pong(int rounds, std::chrono::nanoseconds spin) {
     struct side {
         std::optional<poster> post;
         event turn;
@@ -79,7 +80,7 @@ TEST_P(threads, ping_pong_between_two_loops_loses_no_wake_up) {
     };
     side left;
     side right;
-    const auto player = [](side& mine, side& other, bool first) -> task<> {
+    const auto player = [rounds](side& mine, side& other, bool first) -> task<> {
         mine.post = co_await get_poster();
         mine.ready = true;
         while (!other.ready) co_await yield();
@@ -94,10 +95,14 @@ TEST_P(threads, ping_pong_between_two_loops_loses_no_wake_up) {
         if (first) co_await mine.turn.wait();
         mine.turn.reset();
     };
-    std::thread second([&] { go(player(right, left, false)); });
-    go(player(left, right, true));
+    std::thread second([&] { go(player(right, left, false), spin); });
+    go(player(left, right, true), spin);
     second.join();
 }
+
+TEST_P(threads, ping_pong_between_two_loops_loses_no_wake_up) { ping_pong(20'000, 0ns); }
+
+TEST_P(threads, nor_between_two_that_look_before_they_sleep) { ping_pong(20'000, 50us); }
 
 TEST_P(threads, post_to_a_loop_that_has_ended_is_refused) {
     std::optional<poster> kept;
