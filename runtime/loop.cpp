@@ -63,9 +63,9 @@ void loop::wait() {
     if (!timers_.empty()) counters_.timers_fired += timers_.fire_due(now());
 }
 
-// Sleeping and being woken costs some 30 us between processors, more than what many a reply takes to
-// come. Where nothing comes in time, again and again, it is tried ever more rarely: after 2, 6 ...
-// 62 sleeps.
+// Sleeping and being woken costs some 30 us between processors, more than what many a reply takes
+// to come. Where nothing comes in time, again and again, it is tried ever more rarely: after 2, 6
+// ... 62 sleeps.
 bool loop::found_by_spinning() {
     constexpr std::uint32_t failures_max = 6;
     if (spin_pause_ > 0) {
