@@ -91,7 +91,7 @@ void session_record::on_look(timer& item) noexcept {
     self.idle_looks_ = now == self.seen_ ? self.idle_looks_ + 1 : 0;
     self.request_looks_ = unanswered ? self.request_looks_ + 1 : 0;
     self.seen_ = now;
-    const auto reached = [&](std::int64_t looks, duration timeout) {
+    const auto reached = [&](std::uint32_t looks, duration timeout) {
         return timeout > duration::zero() && looks * self.list_.look_period_ >= timeout;
     };
     if (reached(self.idle_looks_, options.idle_timeout)) self.overdue_ = "idle timeout of";
@@ -137,8 +137,9 @@ event::wait_type open_sessions::all_ended() noexcept {
     return none_left_.wait();
 }
 
-void open_sessions::failed(const endpoint& peer, const char* overdue) const noexcept {
+void open_sessions::failed(const packed_endpoint& packed, const char* overdue) const noexcept {
     if (!options_.session_failed) return;
+    const endpoint peer = unpack(packed);
     std::exception_ptr error = std::current_exception();
     if (overdue) {
         try {

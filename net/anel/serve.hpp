@@ -81,8 +81,8 @@ private:
     session_record* previous_ = nullptr;
     session_record* next_ = nullptr;
     socket_activity seen_;
-    std::int64_t idle_looks_ = 0;     // in a row that saw nothing new
-    std::int64_t request_looks_ = 0;  // in a row that saw the same request unanswered
+    std::uint32_t idle_looks_ = 0;     // in a row that saw nothing new
+    std::uint32_t request_looks_ = 0;  // in a row that saw the same request unanswered
     const char* overdue_ = nullptr;
 };
 
@@ -99,7 +99,7 @@ public:
     void end_input() noexcept;
     /// Waits until no session is left.
     event::wait_type all_ended() noexcept;
-    void failed(const endpoint& peer, const char* overdue = nullptr) const noexcept;
+    void failed(const packed_endpoint& peer, const char* overdue = nullptr) const noexcept;
 
 private:
     friend session_place;
@@ -120,7 +120,7 @@ private:
 template <class Session>
 spawned::handle_type run_session(Session& session, open_sessions& list, session_place,
                                  tcp_stream connection) {
-    const endpoint peer = connection.peer_endpoint();
+    const packed_endpoint peer = connection.packed_peer();  // 24 bytes a session, not 116
     frame& self = co_await this_frame();
     session_record record(list, connection, *self.scope);
     try {

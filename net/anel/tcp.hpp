@@ -147,6 +147,7 @@ public:
 
     /// The address of the peer, also after the connection has ended.
     [[nodiscard]] endpoint peer_endpoint() const noexcept { return unpack(peer_); }
+    [[nodiscard]] packed_endpoint packed_peer() const noexcept { return peer_; }
 
 private:
     friend class detail::accept_wait;
