@@ -90,7 +90,9 @@ TEST_P(cancellation_figures, ten_thousand_cancelled_accepts_leak_no_descriptor) 
                 connect_when(3);  // it has been cancelled, and the kernel does not know
             });
             client.reset();
-            if (round % 256 == 0) EXPECT_EQ(count_descriptors(), descriptors);
+            if (round % 256 == 0) {
+                EXPECT_EQ(count_descriptors(), descriptors);
+            }
         }
         for (bool more = true; more;) {
             auto stream = co_await as_result(with_timeout(0s, listener.accept()));

@@ -71,7 +71,9 @@ struct connect_endpoint : scenario {
         EXPECT_EQ(count_descriptors(), descriptors + (stream.is_open() ? 1U : 0U));
         const std::size_t waiting = co_await take_waiting(listener);
         EXPECT_LE(waiting, 1U);
-        if (stream.is_open()) EXPECT_EQ(waiting, 1U);
+        if (stream.is_open()) {
+            EXPECT_EQ(waiting, 1U);
+        }
     }
     tcp_listener listener;
     endpoint address;
@@ -139,7 +141,9 @@ struct resolve_host : scenario {
         found = std::move(looked_up);
     }
     task<> check(const report& said) {
-        if (said.completed) EXPECT_FALSE(found.empty());
+        if (said.completed) {
+            EXPECT_FALSE(found.empty());
+        }
         for (const endpoint& address : found) EXPECT_EQ(address.port(), 7);
         co_return;
     }
@@ -216,7 +220,9 @@ struct bind_unix : scenario {
             EXPECT_FALSE(std::filesystem::exists(new_path));
             const bool had_it = first.is_open();
             first.stop();
-            if (had_it) EXPECT_FALSE(std::filesystem::exists(old_path));
+            if (had_it) {
+                EXPECT_FALSE(std::filesystem::exists(old_path));
+            }
         }
         first.stop();
         second.stop();

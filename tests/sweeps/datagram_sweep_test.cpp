@@ -70,7 +70,9 @@ struct sendto : scenario {
         }
         // Cancelled while it waited it was not sent; nothing else waits here.
         EXPECT_EQ(arrived, std::string("012").substr(0, sent));
-        if (said.completed) EXPECT_EQ(sent, 3U);
+        if (said.completed) {
+            EXPECT_EQ(sent, 3U);
+        }
         co_return;
     }
     udp_socket socket;

@@ -109,7 +109,9 @@ struct recv_exact_large : scenario {
         const std::string rest = co_await receive_all(pair.stream);
         const std::size_t taken = bytes.size() - rest.size();
         EXPECT_EQ(rest, bytes.substr(taken));
-        if (said.completed) EXPECT_TRUE(received == bytes);
+        if (said.completed) {
+            EXPECT_TRUE(received == bytes);
+        }
     }
     const std::string bytes = pattern(5 << 19);
     std::string received = std::string(5 << 19, '\0');
@@ -193,8 +195,12 @@ struct send : sending {
     task<> check(const report& said) {
         co_await finish();
         EXPECT_GE(arrived.size(), sent);
-        if (said.completed) EXPECT_EQ(arrived.size(), bytes.size());
-        if (!began) EXPECT_EQ(arrived.size(), 0U);
+        if (said.completed) {
+            EXPECT_EQ(arrived.size(), bytes.size());
+        }
+        if (!began) {
+            EXPECT_EQ(arrived.size(), 0U);
+        }
     }
     bool began = false;
     std::size_t sent = 0;
@@ -214,7 +220,9 @@ struct send_parts : sending {
     task<> check(const report& said) {
         co_await finish();
         EXPECT_GE(arrived.size(), sent);
-        if (said.completed) EXPECT_EQ(arrived.size(), bytes.size());
+        if (said.completed) {
+            EXPECT_EQ(arrived.size(), bytes.size());
+        }
     }
     std::size_t sent = 0;
 };

@@ -177,7 +177,9 @@ protected:
             what.cancel_at = ++at;
             last = run_once(what);
             cancelled += last.struck;
-            if (!last.struck) EXPECT_TRUE(last.completed);
+            if (!last.struck) {
+                EXPECT_TRUE(last.completed);
+            }
             EXPECT_FALSE(last.error) << "a cancel is not an error; " << text_of(last);
             if (stop(last, at)) return;
         }

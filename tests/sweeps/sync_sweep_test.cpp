@@ -44,7 +44,9 @@ struct yielding : scenario {
         });
     }
     task<> check(const report& said) {
-        if (said.completed) EXPECT_EQ(steps, 6);
+        if (said.completed) {
+            EXPECT_EQ(steps, 6);
+        }
         co_return;
     }
     int steps = 0;
@@ -67,7 +69,9 @@ struct event_wait : scenario {
         });
     }
     task<> check(const report& said) {
-        if (!said.error) EXPECT_EQ(woken, waiting);
+        if (!said.error) {
+            EXPECT_EQ(woken, waiting);
+        }
         co_return;  // that nobody waits any more is asserted by the event
     }
     event happened;
@@ -170,7 +174,9 @@ struct channel_exchange : scenario {
     // send() said true for what went in; what went in came out, or is inside.
     task<> check(const report& said) {
         EXPECT_EQ(static_cast<std::size_t>(sent - received), between.size());
-        if (said.completed) EXPECT_EQ(received, 2 * each);
+        if (said.completed) {
+            EXPECT_EQ(received, 2 * each);
+        }
         co_return;
     }
     explicit channel_exchange(probe& control, std::size_t capacity = 2)
@@ -207,9 +213,13 @@ struct offloading : scenario {
     }
     task<> check(const report& said) {
         EXPECT_LE(ran, 1);
-        if (!began) EXPECT_EQ(ran, 0);
+        if (!began) {
+            EXPECT_EQ(ran, 0);
+        }
         EXPECT_TRUE(value == 0 || (value == 42 && ran == 1));
-        if (said.completed && !said.struck) EXPECT_TRUE(threw);
+        if (said.completed && !said.struck) {
+            EXPECT_TRUE(threw);
+        }
         co_return;
     }
     struct of_the_call {};
@@ -234,7 +244,9 @@ struct posting : scenario {
     }
     task<> check(const report& said) {
         if (caller.joinable()) caller.join();
-        if (said.completed) EXPECT_TRUE(arrived.is_set());
+        if (said.completed) {
+            EXPECT_TRUE(arrived.is_set());
+        }
         // What was posted before the loop ends is called, also when nobody waits for it any more.
         co_await next_turn();
         co_await next_turn();

@@ -194,7 +194,9 @@ struct timed : scenario {
     }
     static bool handles(opcode, int error) { return error == ETIMEDOUT; }
     task<> check(const report& said) {
-        if (said.completed) EXPECT_TRUE(timed_out);
+        if (said.completed) {
+            EXPECT_TRUE(timed_out);
+        }
         pair.peer.shutdown_write();
         const std::string rest = co_await receive_all(pair.stream);
         EXPECT_EQ(received + rest.size(), written);
@@ -226,7 +228,9 @@ struct shield : scenario {
         co_await yield();
     }
     task<> check(const report& said) {
-        if (!said.error) EXPECT_EQ(begun, ended) << "the shield was broken";
+        if (!said.error) {
+            EXPECT_EQ(begun, ended) << "the shield was broken";
+        }
         co_return;
     }
     raw_stream_pair pair;
@@ -260,7 +264,9 @@ struct results : scenario {
     }
     static bool handles(opcode, int) { return true; }
     task<> check(const report& said) {
-        if (said.failure != 0) EXPECT_EQ(error, code(said.failure));
+        if (said.failure != 0) {
+            EXPECT_EQ(error, code(said.failure));
+        }
         co_return;
     }
     raw_stream_pair pair;
