@@ -1,6 +1,5 @@
 // wait_list.cpp: waiting, granting, and leaving early.
 // SPDX-License-Identifier: MIT
-#include <anel/loop.hpp>
 #include <anel/wait_list.hpp>
 
 namespace anel::detail {
@@ -13,22 +12,14 @@ list_wait& wait_list::grant_first() noexcept {
     return item;
 }
 
-bool list_wait::wait_in(wait_list& list, bool at_once, cancel_scope& in, frame& who,
-                        const wait_kind& what) noexcept {
+bool list_wait::wait_or_take_turns(wait_list& list, bool at_once, cancel_scope& in, frame& who,
+                                   const wait_kind& what) noexcept {
     if (!in.begin_wait(*this, who, what)) return false;
     granted_ = at_once;
-    if (!at_once) {
-        list.link(*this);
-        return true;
-    }
-    if (in.owner().may_go_on()) return false;
-    in.owner().ready(*this);
+    // Granted, but this turn's share is used up: others first.
+    if (at_once) in.owner().ready(*this);
+    else list.link(*this);
     return true;
-}
-
-void list_wait::settle() {
-    if (scope) scope->end_wait(*this);
-    if (!granted_) throw task_cancelled{};
 }
 
 void list_wait::on_cancel(suspension& wait) noexcept {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <anel/awaitable.hpp>
+#include <anel/loop.hpp>
 
 namespace anel::detail {
 
@@ -57,13 +58,23 @@ public:
 protected:
     /// Begins to wait in `list`, unless `at_once`. Returns what start() returns.
     bool wait_in(wait_list& list, bool at_once, cancel_scope& in, frame& who,
-                 const wait_kind& what) noexcept;
+                 const wait_kind& what) noexcept {
+        // The usual case: nothing to wait for, and nobody needs to know of a wait.
+        granted_ = at_once && !in.cancelled() && in.owner().may_go_on();
+        return !granted_ && wait_or_take_turns(list, at_once, in, who, what);
+    }
     /// Ends the wait. Errors: task_cancelled when nothing was granted.
-    void settle();
+    void settle() {
+        if (scope) scope->end_wait(*this);
+        if (!granted_) throw task_cancelled{};
+    }
     /// How every wait in a list is cancelled.
     static void on_cancel(suspension& wait) noexcept;
 
 private:
+    bool wait_or_take_turns(wait_list& list, bool at_once, cancel_scope& in, frame& who,
+                            const wait_kind& what) noexcept;
+
     friend wait_list;
     friend waiter_list<list_wait>;
     waiter_list<list_wait>* list_ = nullptr;  // null: not in a list
