@@ -58,6 +58,7 @@ std::unique_ptr<backend> make_named(const backend_options& options) {
     switch (options.kind) {
         case backend_kind::io_uring: return uring_or_throw(options);
         case backend_kind::epoll: return epoll_or_throw();
+        case backend_kind::sim: throw_errno(EOPNOTSUPP, "sim", "(only a sim::world makes one)");
         default: return make_poll_backend();
     }
 }
@@ -81,6 +82,7 @@ const char* name_of(backend_kind kind) noexcept {
         case backend_kind::io_uring: return "io_uring";
         case backend_kind::epoll: return "epoll";
         case backend_kind::poll: return "poll";
+        case backend_kind::sim: return "sim";
     }
     return "unknown";
 }

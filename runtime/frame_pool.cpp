@@ -54,6 +54,7 @@ frame_pool* frame_pool::install(frame_pool* pool) noexcept {
 // Without a pool the size is rounded all the same: a frame may be born outside a loop and die in
 // it.
 void* frame::operator new(std::size_t bytes) {
+    if (current_pool) current_pool->count(1);
     if (current_pool && !address_sanitizer) return current_pool->take(bytes);
     const std::size_t index = class_of(bytes);
     return ::operator new(index < frame_pool::classes ? (index + 1) * frame_pool::class_bytes
@@ -61,6 +62,7 @@ void* frame::operator new(std::size_t bytes) {
 }
 
 void frame::operator delete(void* memory, std::size_t bytes) noexcept {
+    if (current_pool) current_pool->count(-1);
     if (current_pool && !address_sanitizer) return current_pool->give_back(memory, bytes);
     ::operator delete(memory);
 }

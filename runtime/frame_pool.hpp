@@ -22,6 +22,11 @@ public:
     void give_back(void* memory, std::size_t bytes) noexcept;
     [[nodiscard]] std::uint64_t allocated() const noexcept { return allocated_; }
 
+    /// Frames that were made while this pool was installed, less those that went. A frame born
+    /// before the loop ran, or destroyed after, is not seen.
+    [[nodiscard]] std::int64_t alive() const noexcept { return alive_; }
+    void count(std::int64_t more) noexcept { alive_ += more; }
+
     /// Makes `pool` the one that frames of this thread come from. Returns the one before.
     static frame_pool* install(frame_pool* pool) noexcept;
 
@@ -35,6 +40,7 @@ private:
     };
     free_list free_[classes];
     std::uint64_t allocated_ = 0;
+    std::int64_t alive_ = 0;
 };
 
 }  // namespace anel

@@ -63,6 +63,34 @@ void loop::wait() {
     if (!timers_.empty()) counters_.timers_fired += timers_.fire_due(now());
 }
 
+void loop::collect() {
+    ANEL_ASSERT(!running_);
+    if (inbox_) inbox_->awake();
+    take_posted();
+    backend_->wait(time_point::min(), ready_);
+    if (!timers_.empty()) counters_.timers_fired += timers_.fire_due(now());
+}
+
+step_result loop::run_once() {
+    running_ = true;
+    frame_pool* outer = frame_pool::install(frames_.get());
+    counters_.turns += 1;
+    share_ = resumes_per_turn;
+    op_queue batch;
+    batch.splice(ready_);
+    while (share_ > 0) {
+        suspension* next = batch.pop();
+        if (!next) break;
+        drive(*next->waiter);
+    }
+    batch.splice(ready_);  // those that had no turn go first
+    ready_.splice(batch);
+    frame_pool::install(outer);
+    running_ = false;
+    const bool sleep = ready_.empty() && (!inbox_ || inbox_->may_sleep());
+    return {sleep ? timers_.next_deadline() : time_point::min(), resumes_per_turn - share_};
+}
+
 // Sleeping and being woken costs some 30 us between processors, more than what many a reply takes
 // to come. Where nothing comes in time, again and again, it is tried ever more rarely: after 2, 6
 // ... 62 sleeps.
@@ -134,6 +162,8 @@ loop_counters loop::counters() const noexcept {
     now.frames_new = frames_->allocated();
     return now;
 }
+
+std::int64_t loop::frames_alive() const noexcept { return frames_->alive(); }
 
 std::shared_ptr<mailbox> loop::inbox() {
     if (!inbox_) inbox_ = std::make_shared<mailbox>(*backend_);

@@ -4,6 +4,7 @@
 
 #include <anel/error.hpp>
 
+#include "runtime/root_task.hpp"
 #include "runtime/signal_hub.hpp"
 
 #include <exception>
@@ -34,33 +35,6 @@ task<> root_and_signals(task<> root, cancel_scope& scope, signal_hub& signals, b
     beside.rethrow();
 }
 
-/// What the outermost task returns to: not a coroutine of the library, so that its end is seen.
-struct outermost {
-    struct promise_type : frame {
-        bool ended = false;
-        std::exception_ptr error;
-
-        outermost get_return_object() noexcept {
-            handle = std::coroutine_handle<promise_type>::from_promise(*this);
-            return outermost{this};
-        }
-        static std::suspend_always initial_suspend() noexcept { return {}; }
-        std::suspend_always final_suspend() noexcept {
-            ended = true;
-            return {};
-        }
-        void return_void() noexcept {}
-        void unhandled_exception() noexcept { error = std::current_exception(); }
-        template <class A>
-        auto await_transform(A&& inner) noexcept {
-            return detail::adapted<std::remove_reference_t<A>>(inner);
-        }
-    };
-    promise_type* promise;
-};
-
-outermost await_in_loop(task<> work) { co_await work; }
-
 }  // namespace
 
 std::ostream& operator<<(std::ostream& out, const backend_report& report) {
@@ -75,18 +49,11 @@ bool detail::run_root(task<> root, const run_options& options) {
     signal_hub signals;
     turning.set_signals(&signals);
 
-    cancel_scope outer;
     cancel_scope scope;
-    outer.open(turning);
-    outermost::promise_type& first =
-        *await_in_loop(root_and_signals(std::move(root), scope, signals, options.signals)).promise;
-    first.scope = &outer;
-    outer.turn.waiter = &first;
-    turning.ready(outer.turn);
-    turning.run_until(first.ended);
+    root_task first(turning, root_and_signals(std::move(root), scope, signals, options.signals));
+    turning.run_until(first.ended());
 
-    const std::exception_ptr error = first.error;
-    first.handle.destroy();
+    const std::exception_ptr error = first.error();
     if (!error) return true;
     try {
         std::rethrow_exception(error);

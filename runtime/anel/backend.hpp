@@ -32,8 +32,9 @@ namespace anel {
 
 class chunk_pool;
 
-/// Which backend to use. `automatic`: io_uring, else epoll, else poll(2).
-enum class backend_kind : std::uint8_t { automatic, io_uring, epoll, poll };
+/// Which backend to use. `automatic`: io_uring, else epoll, else poll(2). `sim` is the simulated
+/// network of <anel/sim.hpp>: only a sim::world makes one.
+enum class backend_kind : std::uint8_t { automatic, io_uring, epoll, poll, sim };
 
 const char* name_of(backend_kind kind) noexcept;
 
@@ -102,7 +103,7 @@ private:
 
 /// Makes the backend that `options` asks for; `automatic` first looks at ANEL_BACKEND.
 /// Errors  std::invalid_argument when ANEL_BACKEND is not one of auto, io_uring, epoll, poll;
-///         io_error when the one asked for by name cannot start here.
+///         io_error when the one asked for by name cannot start here, as `sim` never can.
 std::unique_ptr<backend> make_backend(const backend_options& options = {});
 
 }  // namespace anel

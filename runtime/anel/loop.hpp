@@ -32,6 +32,12 @@ struct loop_counters {
     std::uint64_t frames_new = 0;  ///< frames that had to be allocated, not recycled
 };
 
+/// What one step() came to.
+struct step_result {
+    time_point next;        ///< when there is more to do unless something arrives; min(): at once
+    std::uint32_t resumes;  ///< coroutines that ran, counting waits that need not wait
+};
+
 /// What a task listing calls a wait for such an operation, and how it is cancelled.
 const wait_kind& wait_kind_of(opcode code) noexcept;
 
@@ -50,6 +56,16 @@ public:
     void set_spin(duration patience) noexcept { spin_ = patience; }
     /// Runs turns until `finished` is true.
     void run_until(const bool& finished);
+
+    /// One turn that does not sleep, for whoever turns several loops in one thread: collects what
+    /// is done, fires due timers, and runs what is ready now; what becomes ready meanwhile waits
+    /// for the next step. `reorder(queue)` may put the ready queue into another order.
+    template <class Reorder>
+    step_result step(Reorder&& reorder) {
+        collect();
+        reorder(ready_);
+        return run_once();
+    }
 
     /// Starts `op`. True: it will be in the ready queue when done; false: it is done now.
     /// A done operation is queued all the same when this turn's share is used up.
@@ -84,6 +100,9 @@ public:
     [[nodiscard]] time_point now() const noexcept { return backend_->now(); }
     [[nodiscard]] backend& waiter() noexcept { return *backend_; }
     [[nodiscard]] loop_counters counters() const noexcept;
+    /// Frames that were made while the loop ran and have not been destroyed: 0 once all its tasks
+    /// have ended, but for frames made before it ran.
+    [[nodiscard]] std::int64_t frames_alive() const noexcept;
 
     /// Who is told of signals; null when nobody watches them for this loop.
     [[nodiscard]] signal_hub* signals() const noexcept { return signals_; }
@@ -95,6 +114,8 @@ public:
 private:
     void run_ready();
     void wait();
+    void collect();
+    step_result run_once();
     bool found_by_spinning();
     void drive(frame& first);
     bool take_posted();

@@ -118,6 +118,8 @@ constexpr bool is_outgoing(opcode code) noexcept {
     return code == opcode::connect || code == opcode::send || code == opcode::sendmsg;
 }
 
+const char* name_of(opcode code) noexcept;
+
 enum class socket_kind : std::uint32_t { tcp4, tcp6, udp4, udp6, unix_stream };
 enum class shutdown_side : std::uint32_t { receive, send, both };
 enum class socket_option : std::uint32_t {

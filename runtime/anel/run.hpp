@@ -55,7 +55,7 @@ auto run(task<T> root, const run_options& options = {}) {
 /// Which backend runs, and why not a better one.
 struct backend_report {
     backend_kind kind;
-    std::string_view name;  ///< "io_uring", "epoll" or "poll"
+    std::string_view name;  ///< "io_uring", "epoll", "poll" or "sim"
     std::string_view
         reason;  ///< "" when it was the first choice; else why the better one cannot run
 };
