@@ -17,6 +17,7 @@ install(FILES
     ${PROJECT_BINARY_DIR}/anelConfigVersion.cmake
     cmake/check_coroutines.cmake
     cmake/check_coroutines.cpp
+    cmake/anel_simulation.cmake
     DESTINATION ${anel_package_dir})
 
 # The prefix is told relative to the .pc file, so that an installed tree can be moved.

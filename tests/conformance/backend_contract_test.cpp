@@ -6,7 +6,7 @@ namespace anel::test {
 namespace {
 
 class backend_contract : public backend_fixture {};
-ANEL_OVER_BACKENDS(backend_contract);
+ANEL_OVER_KERNELS(backend_contract);
 
 TEST_P(backend_contract, finishes_each_operation_exactly_once) {
     make();

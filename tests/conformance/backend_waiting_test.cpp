@@ -16,7 +16,7 @@ protected:
         return backend_->now() - start;
     }
 };
-ANEL_OVER_BACKENDS(backend_waiting);
+ANEL_OVER_KERNELS(backend_waiting);
 
 TEST_P(backend_waiting, ends_at_the_deadline_and_not_before) {
     make();

@@ -9,7 +9,7 @@ namespace anel::test {
 namespace {
 
 class cancellation_figures : public over_backends {};
-ANEL_OVER_BACKENDS(cancellation_figures);
+ANEL_OVER_KERNELS(cancellation_figures);
 
 // A thread writes each message while receives begin and are given up without an end: some find it,
 // some are cancelled before, some in the very moment. On a processor that both threads must share a

@@ -12,6 +12,8 @@ namespace {
 
 class cancellation_races : public over_backends {};
 ANEL_OVER_BACKENDS(cancellation_races);
+class cancellation_races_on_kernel : public cancellation_races {};
+ANEL_OVER_KERNELS(cancellation_races_on_kernel);
 
 constexpr int races = 5000;
 
@@ -21,7 +23,7 @@ std::chrono::nanoseconds short_wait(int round) {
 }
 
 // Each message is written while the receive of its round waits, or has just been given up.
-TEST_P(cancellation_races, a_thread_that_writes_while_receives_time_out_loses_no_byte) {
+TEST_P(cancellation_races_on_kernel, a_thread_that_writes_while_receives_time_out_loses_no_byte) {
     run([&]() -> task<> {
         auto pair = co_await connected_to_raw();
         const int count = rounds(races);
@@ -145,7 +147,7 @@ TEST_P(cancellation_races, a_group_cancelled_when_bytes_arrive_loses_none) {
     });
 }
 
-TEST_P(cancellation_races, no_datagram_is_lost_to_a_cancelled_recvfrom) {
+TEST_P(cancellation_races_on_kernel, no_datagram_is_lost_to_a_cancelled_recvfrom) {
     run([&]() -> task<> {
         auto socket = co_await udp_socket::bind("127.0.0.1:0");
         const endpoint self = socket.local_endpoint();

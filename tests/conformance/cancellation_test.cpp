@@ -52,6 +52,8 @@ struct endless_waits {
 
 class cancellation : public over_backends {};
 ANEL_OVER_BACKENDS(cancellation);
+class cancellation_on_kernel : public cancellation {};
+ANEL_OVER_KERNELS(cancellation_on_kernel);
 
 TEST_P(cancellation, a_timeout_ends_every_kind_of_wait) {
     run([&]() -> task<> {
@@ -294,7 +296,7 @@ TEST_P(cancellation, the_inner_of_two_timeouts_is_told_from_the_outer) {
     });
 }
 
-TEST_P(cancellation, a_running_offload_is_waited_for_and_its_result_stands) {
+TEST_P(cancellation_on_kernel, a_running_offload_is_waited_for_and_its_result_stands) {
     run([&]() -> task<> {
         std::atomic<bool> started{false};
         std::atomic<bool> release{false};

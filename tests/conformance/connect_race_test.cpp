@@ -11,7 +11,7 @@ namespace anel::test {
 namespace {
 
 class connect_race : public over_backends {};
-ANEL_OVER_BACKENDS(connect_race);
+ANEL_OVER_KERNELS(connect_race);
 
 /// An address at which connects wait: its listener's backlog is full.
 struct hole {

@@ -39,8 +39,10 @@ protected:
     }
 };
 ANEL_OVER_BACKENDS(fairness);
+class fairness_on_kernel : public fairness {};
+ANEL_OVER_KERNELS(fairness_on_kernel);
 
-TEST_P(fairness, a_peer_that_always_has_data_does_not_starve_the_others) {
+TEST_P(fairness_on_kernel, a_peer_that_always_has_data_does_not_starve_the_others) {
     run([&]() -> task<> {
         auto flood = co_await connected_to_raw();
         auto other = co_await connected_pair();
@@ -78,7 +80,7 @@ TEST_P(fairness, a_peer_that_always_has_data_does_not_starve_the_others) {
     });
 }
 
-TEST_P(fairness, a_large_recv_exact_from_a_fast_peer_does_not_starve_timers) {
+TEST_P(fairness_on_kernel, a_large_recv_exact_from_a_fast_peer_does_not_starve_timers) {
     run([&]() -> task<> {
         auto pair = co_await connected_to_raw();
         std::string bytes(64 << 20, 'x');
@@ -93,7 +95,7 @@ TEST_P(fairness, a_large_recv_exact_from_a_fast_peer_does_not_starve_timers) {
 // A call that sends does not return while a peer on another processor empties the buffer as fast as
 // it is filled: 64 MiB in one call held the loop for 30 ms. They go a share at a time, with a turn
 // of the loop between any two.
-TEST_P(fairness, a_large_send_to_a_fast_peer_lets_the_loop_turn) {
+TEST_P(fairness_on_kernel, a_large_send_to_a_fast_peer_lets_the_loop_turn) {
     run([&]() -> task<> {
         frame& self = co_await detail::this_frame();
         loop& owner = self.scope->owner();

@@ -31,6 +31,8 @@ protected:
     }
 };
 ANEL_OVER_BACKENDS(resolving);
+class resolving_on_kernel : public resolving {};
+ANEL_OVER_KERNELS(resolving_on_kernel);
 
 TEST_P(resolving, localhost_is_this_machine) {
     run([&]() -> task<> {
@@ -205,7 +207,7 @@ raw_socket mute_name_server() {
     return raw_socket::bound_to(*address, SOCK_DGRAM);
 }
 
-TEST_P(resolving, a_lookup_without_an_answer_blocks_nobody_and_is_given_up_at_once) {
+TEST_P(resolving_on_kernel, a_lookup_without_an_answer_blocks_nobody_and_is_given_up_at_once) {
     bool possible = false;
     std::thread apart([&] {
         const raw_socket server = mute_name_server();
@@ -235,7 +237,7 @@ TEST_P(resolving, a_lookup_without_an_answer_blocks_nobody_and_is_given_up_at_on
 
 // A lookup that was given up keeps its helper thread until the resolver's own timeouts have passed,
 // and four work at a time: it must not count among them.
-TEST_P(resolving, abandoned_lookups_do_not_hold_up_others) {
+TEST_P(resolving_on_kernel, abandoned_lookups_do_not_hold_up_others) {
     bool possible = false;
     std::thread apart([&] {
         const raw_socket server = mute_name_server();

@@ -337,7 +337,7 @@ TEST_P(serving, a_listener_that_cannot_accept_ends_the_server) {
         EXPECT_EQ(error, code(EBADF));
         auto listener = co_await tcp_listener::bind("127.0.0.1:0");
         // A socket that does not listen any more.
-        ::shutdown(listener.native_handle(), SHUT_RDWR);
+        shutdown_both(listener.native_handle());
         const endpoint address = listener.local_endpoint();
         const std::string text = co_await failure_of(serve(std::move(listener), echo));
         EXPECT_EQ(text, "accept " + address.to_string() + ": Invalid argument (EINVAL)");

@@ -14,6 +14,8 @@ namespace {
 
 class tcp_errors : public over_backends {};
 ANEL_OVER_BACKENDS(tcp_errors);
+class tcp_errors_on_kernel : public tcp_errors {};
+ANEL_OVER_KERNELS(tcp_errors_on_kernel);
 
 TEST_P(tcp_errors, a_reset_ends_recv_with_ECONNRESET_once) {
     run([&]() -> task<> {
@@ -220,7 +222,7 @@ TEST_P(tcp_errors, connect_to_a_full_backlog_can_be_given_up) {
 #ifdef __linux__
 // With one local port to choose from, a connect to that port gets it, and TCP connects the socket
 // to itself. A thread has a network of its own for this.
-TEST_P(tcp_errors, a_stream_connected_to_itself_is_refused) {
+TEST_P(tcp_errors_on_kernel, a_stream_connected_to_itself_is_refused) {
     bool possible = false;
     std::thread apart([&] {
         if (::unshare(CLONE_NEWNET) != 0) return;

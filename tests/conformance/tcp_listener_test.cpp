@@ -7,6 +7,8 @@ namespace {
 
 class listening : public over_backends {};
 ANEL_OVER_BACKENDS(listening);
+class listening_on_kernel : public listening {};
+ANEL_OVER_KERNELS(listening_on_kernel);
 
 TEST_P(listening, connections_wait_in_the_backlog_until_they_are_accepted) {
     run([&]() -> task<> {
@@ -230,7 +232,7 @@ TEST_P(listening, a_moved_listener_goes_on) {
 }
 
 // A cancelled accept can still have taken a connection: it is handed over or closed, never lost.
-TEST_P(listening, cancelled_accepts_lose_no_connection_and_no_descriptor) {
+TEST_P(listening_on_kernel, cancelled_accepts_lose_no_connection_and_no_descriptor) {
     run([&]() -> task<> {
         auto listener = co_await tcp_listener::bind("127.0.0.1:0");
         const endpoint address = listener.local_endpoint();

@@ -7,6 +7,8 @@ namespace {
 
 class tcp : public over_backends {};
 ANEL_OVER_BACKENDS(tcp);
+class tcp_on_kernel : public tcp {};
+ANEL_OVER_KERNELS(tcp_on_kernel);
 
 TEST_P(tcp, recv_returns_zero_after_peer_shutdown) {
     run([&]() -> task<> {
@@ -127,7 +129,7 @@ TEST_P(tcp, send_delivers_all_bytes_of_every_size) {
     });
 }
 
-TEST_P(tcp, send_waits_while_a_raw_peer_reads_slowly) {
+TEST_P(tcp_on_kernel, send_waits_while_a_raw_peer_reads_slowly) {
     listen_options small;
     small.send_buffer = 1;
     run([&]() -> task<> {
@@ -255,7 +257,7 @@ TEST_P(tcp, plays_ping_pong_with_many_messages) {
     });
 }
 
-TEST_P(tcp, receives_a_message_that_dribbles_in_byte_by_byte) {
+TEST_P(tcp_on_kernel, receives_a_message_that_dribbles_in_byte_by_byte) {
     run([&]() -> task<> {
         auto pair = co_await connected_to_raw();
         const std::string bytes = pattern(3000);
@@ -364,7 +366,7 @@ TEST_P(tcp, connected_and_accepted_streams_do_not_delay_small_pieces) {
     });
 }
 
-TEST_P(tcp, no_descriptor_is_inherited_by_another_program) {
+TEST_P(tcp_on_kernel, no_descriptor_is_inherited_by_another_program) {
     const std::vector<std::string> before = entries("/proc/self/fd");
     run([&]() -> task<> {
         auto listener = co_await tcp_listener::bind("127.0.0.1:0");
@@ -382,7 +384,7 @@ TEST_P(tcp, no_descriptor_is_inherited_by_another_program) {
     });
 }
 
-TEST_P(tcp, zero_is_a_descriptor_like_any_other) {
+TEST_P(tcp_on_kernel, zero_is_a_descriptor_like_any_other) {
     const raw_socket kept(::fcntl(0, F_DUPFD_CLOEXEC, 3));
     if (kept.fd() >= 0) ::close(0);
     run([&]() -> task<> {

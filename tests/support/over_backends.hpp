@@ -7,9 +7,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "tests/support/simulated.hpp"
+
 #include "runtime/sanitizer.hpp"
 
 #include <anel/anel.hpp>
+#include <anel/sim.hpp>
+#include <anel/task_tree.hpp>
 
 #include <gtest/gtest.h>
 
@@ -65,8 +69,9 @@ inline constexpr std::size_t sanitizer_threads = 0;
 /// How often something is tried: `times`, or less where each try takes longer.
 constexpr int rounds(int times) { return slow_build ? times / 5 : times; }
 
-/// The backends that start here; what this build or this system refuses is left out.
-inline std::vector<backend_kind> backends_here() {
+/// The backends over a real kernel that start here; what this build or this system refuses is left
+/// out.
+inline std::vector<backend_kind> kernels_here() {
     std::vector<backend_kind> kinds;
     for (const auto kind : {backend_kind::io_uring, backend_kind::epoll, backend_kind::poll}) {
         backend_options options;
@@ -78,6 +83,13 @@ inline std::vector<backend_kind> backends_here() {
             continue;
         }
     }
+    return kinds;
+}
+
+/// These, and the simulated network.
+inline std::vector<backend_kind> backends_here() {
+    std::vector<backend_kind> kinds = kernels_here();
+    kinds.push_back(backend_kind::sim);
     return kinds;
 }
 
@@ -99,7 +111,12 @@ inline std::vector<std::string> entries(const char* directory) {
     }
     return names;
 }
-inline std::size_t count_descriptors() { return entries("/proc/self/fd").size(); }
+inline std::size_t count_descriptors() {
+    return simulated ? simulated->open_descriptors() : entries("/proc/self/fd").size();
+}
+inline bool is_descriptor(int fd) {
+    return simulated ? simulated->find(fd) != nullptr : ::fcntl(fd, F_GETFD) >= 0;
+}
 inline std::size_t count_threads() { return entries("/proc/self/task").size(); }
 
 /// Lets this process have so many descriptors at least, where it may.
@@ -111,10 +128,15 @@ inline bool allow_descriptors(rlim_t count) {
     return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= count;
 }
 
-/// While it lives, this process cannot open another descriptor.
+/// While it lives, this process, or the simulated host, cannot open another descriptor.
 class no_descriptors_left {
 public:
     no_descriptors_left() {
+        if (simulated) {
+            most_before_ =
+                std::exchange(simulated->host().descriptors_max, simulated->open_descriptors());
+            return;
+        }
         ::getrlimit(RLIMIT_NOFILE, &before_);
         rlimit limit = before_;
         // Descriptors may lie above the first free number: each hole below it is filled.
@@ -136,6 +158,10 @@ public:
 
     /// Descriptors can be had again.
     void end() {
+        if (simulated) {
+            simulated->host().descriptors_max = most_before_;
+            return;
+        }
         ::setrlimit(RLIMIT_NOFILE, &before_);
         for (const int fd : held_) ::close(fd);
         held_.clear();
@@ -153,25 +179,9 @@ private:
     }
 
     rlimit before_{};
+    std::size_t most_before_ = 0;  // of the simulated host
     std::vector<int> held_;
 };
-
-/// What every task in `scope` and below waits for, and where: one line each.
-inline void list_waits(const cancel_scope& scope, std::string& text) {
-    if (const suspension* wait = scope.waiting()) {
-        text += std::string("  ") + (wait->kind ? wait->kind->name : "?");
-        for (const frame* at = wait->waiter; at; at = at->awaiter) {
-            if (!at->file) continue;
-            const char* slash = std::strrchr(at->file, '/');
-            text += std::string(at == wait->waiter ? " at " : " <- ") +
-                    (slash ? slash + 1 : at->file) + ":" + std::to_string(at->line);
-        }
-        text += "\n";
-    }
-    for (const cancel_scope* at = scope.first_child(); at; at = at->next_sibling()) {
-        list_waits(*at, text);
-    }
-}
 
 class over_backends : public testing::TestWithParam<backend_kind> {
 protected:
@@ -197,6 +207,7 @@ protected:
     /// Runs the task that `body()` makes, to its end.
     template <class Body>
     void run(Body&& body, backend_options options = {}) {
+        if (GetParam() == backend_kind::sim) return run_simulated(body);
         options.kind = GetParam();
         run_options how;
         how.backend = options;
@@ -207,6 +218,28 @@ protected:
     }
 
 private:
+    /// One host in a world where nothing goes wrong, and everything takes its turn.
+    template <class Body>
+    static void run_simulated(Body& body) {
+        sim::world_options calm;
+        calm.swarm = false;
+        calm.first_in_first_out = true;
+        calm.descriptors_max = 4096;
+        sim::world world(1, calm);
+        bool ended = false;
+        world.client("test", "10.0.0.1 fd00::1", [&]() -> task<> {
+            frame& self = co_await detail::this_frame();
+            const on_simulated_host here(self.scope->owner());
+            co_await guarded(body(), ended);
+        });
+        try {
+            world.run(240h);
+            EXPECT_TRUE(ended) << "the body of the test was cancelled";
+        } catch (const sim::failure& failed) {
+            ADD_FAILURE() << failed.what();
+        }
+    }
+
     static task<> guarded(task<> body, bool& ended) {
         co_await with_task_group([&](task_group& group) -> task<> {
             group.spawn(&watch, std::ref(group.scope()));
@@ -218,9 +251,7 @@ private:
 
     static task<> watch(cancel_scope& watched) {
         co_await sleep_for(slow_build ? 2 * patience : patience);
-        std::string waits;
-        list_waits(watched, waits);
-        ADD_FAILURE() << "the test does not end; it waits for\n" << waits;
+        ADD_FAILURE() << "the test does not end; it waits for\n" << task_tree(watched);
         watched.cancel();
     }
 
@@ -233,7 +264,13 @@ private:
     std::size_t descriptors_ = 0;
 };
 
-/// Instantiates a suite for every backend: `suite.states_a_fact/io_uring`.
+/// Instantiates a suite for the backends over a kernel only: bodies that use threads, or calls of
+/// the system's own, have no place on the simulated network.
+#define ANEL_OVER_KERNELS(suite)                                                                   \
+    INSTANTIATE_TEST_SUITE_P(, suite, testing::ValuesIn(::anel::test::kernels_here()),             \
+                             ::anel::test::name_of_parameter)
+
+/// Instantiates a suite for every backend: `suite.states_a_fact/io_uring`, `/sim` among them.
 #define ANEL_OVER_BACKENDS(suite)                                                                  \
     INSTANTIATE_TEST_SUITE_P(, suite, testing::ValuesIn(::anel::test::backends_here()),            \
                              ::anel::test::name_of_parameter)

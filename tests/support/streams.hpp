@@ -72,7 +72,8 @@ inline task<> until_drained(const tcp_stream& stream) {
     int left = 1;
     while (left > 0) {
         co_await next_turn();
-        if (::ioctl(stream.native_handle(), FIONREAD, &left) < 0) left = 0;
+        if (simulated) left = simulated->readable(stream.native_handle()) > 0 ? 1 : 0;
+        else if (::ioctl(stream.native_handle(), FIONREAD, &left) < 0) left = 0;
     }
 }
 

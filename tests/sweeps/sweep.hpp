@@ -304,6 +304,6 @@ private:
         fail_at_every_operation();                                                                 \
     }                                                                                              \
     ANEL_ALLOCATION_SWEEP(scenario##_sweep)                                                        \
-    ANEL_OVER_BACKENDS(scenario##_sweep)
+    ANEL_OVER_KERNELS(scenario##_sweep)
 
 }  // namespace anel::test
