@@ -202,16 +202,16 @@ void uring::cancel(operation& op) noexcept {
     if (needs_helper(op.code)) return helpers_.cancel(op);
     if (op.cancel_wanted) return;
     op.cancel_wanted = true;
-    if (belongs_to_inbox(op)) return leave_inbox(op);
-    if (op.owed == 0) {  // the kernel never saw it
-        const bool removed = starved_.remove(op);
-        ANEL_ASSERT(removed);
-        op.result = -ECANCELED;
-        ended_.push(op);
+    if (op.owed > 0) {
+        op.owed += 1;
+        if (!unsent_cancels_.empty() || !prepare_cancel(op)) unsent_cancels_.push(op);
         return;
     }
-    op.owed += 1;
-    if (!unsent_cancels_.empty() || !prepare_cancel(op)) unsent_cancels_.push(op);
+    // The kernel has none of it. Where nothing waits any more it has ended, in this turn, while a
+    // close waited for the end of its own receive: that result wins.
+    if (!leave_inbox(op) && !starved_.remove(op)) return;
+    op.result = -ECANCELED;
+    ended_.push(op);
 }
 
 // Moves to the submission queue what found no room before.

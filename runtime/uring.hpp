@@ -4,7 +4,7 @@
 // counts the completions that the kernel still has to post for it: its own, and that of its cancel.
 // Only at zero is it done, so a late completion can never hit whatever lives at that address next.
 // owed == 0 with an operation in flight means that the kernel has none of it: it is in starved_, or
-// it waits at an inbox, whose receive belongs to the descriptor.
+// it waits at an inbox, whose receive belongs to the descriptor, or it has ended and waits in ended_.
 //
 // Knows: liburing. Must not know: coroutines.
 // SPDX-License-Identifier: MIT
@@ -62,7 +62,7 @@ private:
     // uring_receive.cpp: receives that belong to a descriptor, not to an operation.
     bool belongs_to_inbox(const operation& op) noexcept;
     bool ask_inbox(operation& op) noexcept;
-    void leave_inbox(operation& op) noexcept;
+    bool leave_inbox(const operation& op) noexcept;
     void empty_inbox(int fd) noexcept;
     void open_inboxes();
     bool serve(inbox& box, operation& op) noexcept;

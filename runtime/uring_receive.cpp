@@ -23,8 +23,7 @@ bool uring::belongs_to_inbox(const operation& op) noexcept {
     if (op.code == opcode::recv_chunk) return true;
     if (op.code != opcode::recv) return false;
     const inbox* box = inboxes_.find(op.fd);
-    if (!box) return false;
-    return op.state == op_state::in_flight ? box->waiting == &op : box->in_use();
+    return box && box->in_use();
 }
 
 void uring::open_inboxes() {
@@ -51,11 +50,13 @@ bool uring::ask_inbox(operation& op) noexcept {
     return true;
 }
 
-// The bytes that may still come for it stay in the inbox: nothing is lost.
-void uring::leave_inbox(operation& op) noexcept {
-    inboxes_.find(op.fd)->waiting = nullptr;
-    op.result = -ECANCELED;
-    ended_.push(op);
+// Returns whether it waited there. The bytes that may still come for it stay in the inbox: nothing
+// is lost.
+bool uring::leave_inbox(const operation& op) noexcept {
+    inbox* box = inboxes_.find(op.fd);
+    if (!box || box->waiting != &op) return false;
+    box->waiting = nullptr;
+    return true;
 }
 
 // Gives `op` what is there. Returns whether that is all it wants.

@@ -219,6 +219,39 @@ TEST_P(lent_memory, close_ends_a_wait_of_another_task) {
     });
 }
 
+// Closing a descriptor whose receive is armed looks at what the kernel has to tell, so another wait
+// can end in the middle of a turn. A cancel in that very turn must not end it once more.
+TEST_P(lent_memory, a_cancel_meets_a_wait_that_ended_while_another_stream_was_closed) {
+    run([&]() -> task<> {
+        const auto lent = [](tcp_stream& from, std::string& all) -> task<> {
+            auto data = co_await from.recv();
+            all += data.text();
+        };
+        const auto plain = [](tcp_stream& from, std::string& all) -> task<> {
+            std::array<char, 16> buffer{};
+            const std::size_t size = co_await from.recv(buffer);
+            all.append(buffer.data(), size);
+        };
+        for (const bool lends : {true, false}) {
+            auto pair = co_await connected_to_raw();
+            auto other = co_await connected_to_raw();
+            auto none = co_await as_result(with_timeout(1ms, other.stream.recv()));
+            EXPECT_EQ(none.error(), std::errc::timed_out);
+            std::string received;
+            co_await with_task_group([&](task_group& group) -> task<> {
+                if (lends) group.spawn(lent, std::ref(pair.stream), std::ref(received));
+                else group.spawn(plain, std::ref(pair.stream), std::ref(received));
+                co_await let_others_wait();
+                pair.peer.write("hello");
+                co_await other.stream.close();
+                group.cancel();
+            });
+            if (received.empty()) co_await lent(pair.stream, received);
+            EXPECT_EQ(received, "hello");
+        }
+    });
+}
+
 // A receive may stay armed while nobody asks: after the close it must be gone, and neither the old
 // connection's bytes nor its end may reach the next one that gets the number.
 TEST_P(lent_memory, a_descriptor_used_again_gets_its_own_bytes_only) {
