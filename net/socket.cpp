@@ -63,7 +63,8 @@ void socket::shutdown_receive() noexcept {
 detail::socket_activity socket::activity() const noexcept {
     detail::socket_activity now{finished_, exchanges_};
     for (const operation* op : pending_) {
-        if (op) now.moving += op->size;
+        // Only the size of a whole operation tells how far it came.
+        if (op && (op->flags & op_flag::whole) != 0) now.moving += op->size;
     }
     return now;
 }
@@ -88,8 +89,10 @@ void socket::release(operation& op) noexcept {
     operation*& pending = pending_[is_outgoing(op.code)];
     ANEL_ASSERT(pending == &op);
     pending = nullptr;
-    finished_ += 1;
-    if (!is_outgoing(op.code)) exchanges_ |= 1;
+    if (op.result >= 0) {  // else nothing came or went: it was cancelled, or failed
+        finished_ += 1;
+        if (!is_outgoing(op.code)) exchanges_ |= 1;
+    }
     if (!closer_ || pending_[0] || pending_[1]) return;
     close_now();
     while (close_wait* closer = closer_) {

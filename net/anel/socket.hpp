@@ -40,7 +40,7 @@ private:
 
 /// What has happened on a socket: compare two of them.
 struct socket_activity {
-    std::uint32_t finished = 0;   ///< operations that ended
+    std::uint32_t finished = 0;   ///< operations that ended with a result
     std::uint32_t exchanges = 0;  ///< odd: bytes came in and nothing was sent since
     std::size_t moving = 0;       ///< bytes that operations in flight still have to move
 
@@ -96,7 +96,7 @@ private:
     void release(operation& op) noexcept;
 
     int fd_ = -1;
-    std::uint32_t finished_ = 0;    // operations that ended
+    std::uint32_t finished_ = 0;    // operations that ended with a result
     std::uint32_t exchanges_ = 0;   // odd from a receive on until the next send
     operation* pending_[2] = {};    // [0] taking in, [1] moving out
     close_wait* closer_ = nullptr;  // those who wait in close(), linked

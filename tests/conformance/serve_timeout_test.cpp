@@ -18,14 +18,27 @@ void on_session_failed(const endpoint&, std::exception_ptr error) {
     }
 }
 
+// Waits with a timeout of its own, and does something else in between.
+task<> answer_impatiently(tcp_stream conn) {
+    std::array<char, 8> buffer{};
+    for (;;) {
+        auto received = co_await as_result(with_timeout(5ms, conn.recv(buffer)));
+        if (received && *received == 0) co_return;
+        if (received) co_await conn.send("ok\n");
+        else co_await sleep_for(5ms);
+    }
+}
+
 task<> answer_lines(tcp_stream conn) {
     buffered_reader reader(conn);
     while (auto line = co_await reader.read_line(1000)) co_await conn.send("ok\n");
 }
 
-/// Runs a server of lines with `options` until `body(address)` has ended.
+using session = task<> (*)(tcp_stream);
+
+/// Runs a server with `options` until `body(address)` has ended.
 template <class Body>
-task<> serve_while(serve_options options, Body& body) {
+task<> serve_while(serve_options options, Body& body, session answer = &answer_lines) {
     failures.clear();
     options.session_failed = &on_session_failed;
     auto listener = co_await tcp_listener::bind("127.0.0.1:0");
@@ -33,7 +46,7 @@ task<> serve_while(serve_options options, Body& body) {
     event ready;
     options.ready = &ready;
     co_await with_task_group([&](task_group& group) -> task<> {
-        group.spawn(&serve<task<> (*)(tcp_stream)>, std::move(listener), &answer_lines, options);
+        group.spawn(&serve<session>, std::move(listener), answer, options);
         co_await ready.wait();
         co_await body(address);
         group.cancel();
@@ -105,6 +118,38 @@ TEST_P(serve_timeouts, a_request_byte_by_byte_gets_no_more_time_than_any) {
         options.idle_timeout = 5s;
         options.request_timeout = 60ms;
         co_await serve_while(options, body);
+    });
+}
+
+// A receive that a session gives up is nothing that happened on the connection.
+TEST_P(serve_timeouts, a_session_that_looks_now_and_then_is_idle_all_the_same) {
+    run([&]() -> task<> {
+        const auto body = [](endpoint address) -> task<> {
+            auto idle = co_await connect(address);
+            std::array<char, 8> buffer{};
+            auto received = co_await as_result(with_timeout(5s, idle.recv(buffer)));
+            EXPECT_TRUE(received && *received == 0) << "not disconnected";
+            EXPECT_EQ(failures.size(), 1U);
+        };
+        serve_options options;
+        options.idle_timeout = 100ms;
+        co_await serve_while(options, body, &answer_impatiently);
+    });
+}
+
+TEST_P(serve_timeouts, a_session_that_received_nothing_has_no_request_to_answer) {
+    run([&]() -> task<> {
+        const auto body = [](endpoint address) -> task<> {
+            auto late = co_await connect(address);
+            co_await sleep_for(200ms);
+            co_await late.send("?");
+            auto answer = co_await as_result(receive(late, 3));
+            EXPECT_TRUE(answer) << answer.error().message();
+            EXPECT_TRUE(failures.empty());
+        };
+        serve_options options;
+        options.request_timeout = 60ms;
+        co_await serve_while(options, body, &answer_impatiently);
     });
 }
 
