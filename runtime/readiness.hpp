@@ -234,7 +234,9 @@ private:
 
     int watch(int fd, slot& place) {
         if (Poller::edges && place.watched) return 0;
-        const int error = poller_.watch(fd, place.parked[0] != nullptr, place.parked[1] != nullptr);
+        // Who is hungry is tried again anyway. Told of it, a poller without edges would not sleep.
+        const int error = poller_.watch(fd, place.parked[0] && !place.hungry[0],
+                                        place.parked[1] && !place.hungry[1]);
         place.watched = error == 0;
         return error;
     }
