@@ -286,7 +286,8 @@ void uring::wait(time_point until, op_queue& done) noexcept {
     helpers_.collect(ended_);
     flush_waiting();
     // What the kernel has not been told of cannot wake a sleeper.
-    const bool all_told = waker_armed_ && starved_.empty() && unsent_cancels_.empty();
+    const bool all_told =
+        waker_armed_ && starved_.empty() && unsent_cancels_.empty() && !can_feed_more();
     bool may_sleep =
         until != time_point::min() && all_told && ended_.empty() && io_uring_cq_ready(&ring_) == 0;
     duration patience = forever;

@@ -70,6 +70,7 @@ private:
     void disarm(int fd, inbox& box) noexcept;
     void starve(int fd, inbox& box) noexcept;
     void feed_starving() noexcept;
+    bool can_feed_more() noexcept;
     void received(int fd, std::int32_t result, std::uint32_t flags) noexcept;
     std::int32_t receive_now(int fd, inbox& box) noexcept;
 

@@ -135,15 +135,23 @@ void uring::feed_starving() noexcept {
     if (offers_.is_open()) offers_.top_up();
     unsigned chunks_left = offers_.is_open() ? offers_.offered() : chunks().any_free() ? 1 : 0;
     while (first_starving_ >= 0 && chunks_left > 0) {
-        io_uring_sqe* sqe = next_sqe();
-        if (!sqe) return;
-        const int fd = first_starving_;
-        inbox& box = *inboxes_.find(fd);
-        first_starving_ = box.next_starving;
+        inbox& box = *inboxes_.find(first_starving_);
+        // A chunk for which nobody asks any more would be kept from those who do.
+        io_uring_sqe* sqe = box.waiting ? next_sqe() : nullptr;
+        if (box.waiting && !sqe) return;
+        const int fd = std::exchange(first_starving_, box.next_starving);
         box.starving = false;
+        if (!sqe) continue;
         arm(fd, box, sqe);
         chunks_left -= 1;
     }
+}
+
+// Those that were armed for the chunks there are may have nothing to receive: the next ones get
+// their chance before the loop sleeps.
+bool uring::can_feed_more() noexcept {
+    if (first_starving_ < 0) return false;
+    return offers_.is_open() ? offers_.offered() > 0 : chunks().any_free();
 }
 
 // One completion of a descriptor's receive: bytes, or why there are none, or both in turn. Only

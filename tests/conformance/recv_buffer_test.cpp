@@ -330,6 +330,71 @@ TEST_P(lent_memory, with_all_of_it_held_receivers_wait_for_some_to_come_back) {
     });
 }
 
+/// Takes all that the loop lends.
+task<std::vector<recv_buffer>> hold_all() {
+    auto pair = co_await connected_to_raw();
+    std::vector<recv_buffer> held;
+    for (;;) {
+        pair.peer.write("x");
+        auto data = co_await as_result(with_timeout(50ms, pair.stream.recv()));
+        if (!data) co_return held;
+        held.push_back(std::move(*data));
+    }
+}
+
+task<> receive_one(tcp_stream& from, event& received) {
+    auto data = co_await from.recv();
+    EXPECT_TRUE(data);
+    received.set();
+}
+
+// The one chunk that comes back is kept from nobody: not by a stream on which nothing comes, nor by
+// one whose receiver has given up.
+TEST_P(lent_memory, one_that_comes_back_goes_to_who_has_something_to_receive) {
+    run([&]() -> task<> {
+        auto silent = co_await connected_to_raw();
+        auto given_up = co_await connected_to_raw();
+        auto talking = co_await connected_to_raw();
+        auto held = co_await hold_all();
+        EXPECT_GT(held.size(), 4000U);
+        event nothing;
+        event something;
+        given_up.peer.write("nobody asks for this");
+        auto none = co_await as_result(with_timeout(1ms, given_up.stream.recv()));
+        EXPECT_EQ(none.error(), std::errc::timed_out);
+        co_await with_task_group([&](task_group& group) -> task<> {
+            group.spawn(&receive_one, std::ref(silent.stream), std::ref(nothing));
+            co_await let_others_wait();
+            group.spawn(&receive_one, std::ref(talking.stream), std::ref(something));
+            co_await let_others_wait();
+            held.pop_back();
+            talking.peer.write("hello");
+            auto received = co_await as_result(with_timeout(2s, something.wait()));
+            EXPECT_TRUE(received);
+            group.cancel();
+        });
+    });
+}
+
+TEST_P(lent_memory, who_waits_for_some_to_come_back_sleeps) {
+    run([&]() -> task<> {
+        auto pair = co_await connected_to_raw();
+        auto held = co_await hold_all();
+        event received;
+        pair.peer.write("hello");
+        co_await with_task_group([&](task_group& group) -> task<> {
+            group.spawn(&receive_one, std::ref(pair.stream), std::ref(received));
+            co_await let_others_wait();
+            const backend_counters before = co_await current_counters();
+            co_await sleep_for(100ms);
+            const backend_counters after = co_await current_counters();
+            EXPECT_LT(after.waits - before.waits, 20U);
+            held.clear();
+            co_await received.wait();
+        });
+    });
+}
+
 TEST_P(lent_memory, works_on_unix_sockets) {
     run([&]() -> task<> {
         auto pair = co_await connected_pair(
