@@ -4,7 +4,7 @@
 // counts the completions that the kernel still has to post for it: its own, and that of its cancel.
 // Only at zero is it done, so a late completion can never hit whatever lives at that address next.
 // owed == 0 with an operation in flight means that the kernel has none of it: it is in starved_, or
-// it waits at an inbox, whose receive belongs to the descriptor, or it has ended and waits in ended_.
+// it waits at an inbox, whose receive belongs to the descriptor, or it has ended, in ended_.
 //
 // Knows: liburing. Must not know: coroutines.
 // SPDX-License-Identifier: MIT
