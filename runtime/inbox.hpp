@@ -13,8 +13,12 @@
 
 #include <anel/operation.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
 #include <vector>
 
 namespace anel {
@@ -26,12 +30,40 @@ struct piece {
     std::uint16_t next = 0;
 };
 
+/// Unread bytes that were copied out of their chunks. A peer that sends and is not asked must not
+/// keep a chunk for every byte: some thousand of them would take the memory from all the others.
+class spilled {
+public:
+    /// Returns false when there is no memory.
+    bool append(const std::byte* data, std::size_t size) noexcept {
+        try {
+            bytes_.insert(bytes_.end(), data, data + size);
+            return true;
+        } catch (const std::bad_alloc&) {
+            return false;
+        }
+    }
+    [[nodiscard]] std::size_t left() const noexcept { return bytes_.size() - taken_; }
+    /// Moves the oldest bytes to `into`, at most `size`. Returns how many.
+    std::size_t take(void* into, std::size_t size) noexcept {
+        const std::size_t part = std::min(size, left());
+        std::memcpy(into, bytes_.data() + taken_, part);
+        taken_ += part;
+        return part;
+    }
+
+private:
+    std::vector<std::byte> bytes_;
+    std::size_t taken_ = 0;
+};
+
 struct inbox {
     static constexpr std::uint16_t none = 0xffff;
     static_assert(chunk_pool::chunks_max <= none);
     /// Pieces that wait for the program; then the receive is cancelled, and the peer's window does
     /// the rest.
     static constexpr std::uint16_t queue_max = 16;
+    static constexpr std::size_t spill_max = chunk_pool::chunk_bytes;  // the same for these
 
     operation* waiting = nullptr;  ///< a recv_chunk, or a recv that follows one
     std::uint16_t first = none;    ///< the queue, by chunk
@@ -39,17 +71,22 @@ struct inbox {
     std::uint16_t queued = 0;
     std::uint8_t contrary = 0;  ///< receives in a row for which the other way had been better
     bool multishot : 1 = true;
-    bool armed : 1 = false;       ///< a receive is with the kernel, or about to be
-    bool cancelling : 1 = false;  ///< and is being cancelled
-    bool starving : 1 = false;    ///< waits for a chunk, or for room in the submission queue
-    bool ended : 1 = false;       ///< `end` comes after what is queued
-    std::int32_t end = 0;         ///< 0 or -errno
-    std::uint32_t asked_in = 0;   ///< the turn in which somebody began to wait
+    bool armed : 1 = false;          ///< a receive is with the kernel, or about to be
+    bool cancelling : 1 = false;     ///< and is being cancelled
+    bool starving : 1 = false;       ///< waits for a chunk, or for room in the submission queue
+    bool ended : 1 = false;          ///< `end` comes after what is queued
+    std::int32_t end = 0;            ///< 0 or -errno
+    std::unique_ptr<spilled> spill;  ///< comes after the pieces; null when there is nothing
+    std::uint32_t asked_in = 0;      ///< the turn in which somebody began to wait
     std::int32_t next_starving = -1;
 
     /// Whether a plain recv would overtake what is here or on its way.
     [[nodiscard]] bool in_use() const noexcept {
-        return armed || starving || ended || first != none;
+        return armed || starving || ended || first != none || spill;
+    }
+    /// Whether so much is unread that no more is to be received.
+    [[nodiscard]] bool full() const noexcept {
+        return queued >= queue_max || (spill && spill->left() >= spill_max);
     }
 
     /// Tells how well the way of receiving fits. A multishot receive spares the submission, and a
@@ -94,16 +131,21 @@ public:
         (box.first == inbox::none ? box.first : pieces_[box.last].next) = chunk;
         box.last = chunk;
         box.queued += 1;
+        queued_ += 1;
     }
     [[nodiscard]] piece& front(const inbox& box) noexcept { return pieces_[box.first]; }
     void pop(inbox& box) noexcept {
         box.first = pieces_[box.first].next;
         box.queued -= 1;
+        queued_ -= 1;
     }
+    /// Whether unread pieces hold so many chunks that the next ones are to be copied.
+    [[nodiscard]] bool crowded() const noexcept { return queued_ >= chunk_pool::chunks_max / 4; }
 
 private:
     std::vector<inbox> boxes_;
     std::vector<piece> pieces_;
+    unsigned queued_ = 0;  // pieces in all boxes
 };
 
 }  // namespace anel

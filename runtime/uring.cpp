@@ -321,11 +321,12 @@ void uring::reap() noexcept {
             case tag::own: completed(*op, cqe->res); break;
             case tag::cancel: cancelled(*op, cqe->res); break;
             case tag::receive: received(static_cast<int>(data >> 3), cqe->res, cqe->flags); break;
+            case tag::disarm: disarmed(static_cast<int>(data >> 3), cqe->res); break;
             case tag::wake:
                 waker_armed_ = false;
                 waker_.clear();
                 break;
-            case tag::mask: break;  // the removal of the waker's poll, or of a receive
+            case tag::mask: break;  // the removal of the waker's poll
         }
     }
     io_uring_cq_advance(&ring_, seen);

@@ -37,10 +37,10 @@ public:
 
 private:
     // The low bits of user_data; above them stands an operation's address, or a descriptor.
-    enum class tag : std::uint64_t { own = 0, cancel = 1, wake = 2, receive = 3, mask = 7 };
+    enum class tag : std::uint64_t { own, cancel, wake, receive, disarm, mask = 7 };
     static_assert(alignof(operation) >= 8);
-    static std::uint64_t receive_of(int fd) noexcept {
-        return static_cast<std::uint64_t>(fd) << 3 | static_cast<std::uint64_t>(tag::receive);
+    static std::uint64_t with_tag(int fd, tag what) noexcept {
+        return static_cast<std::uint64_t>(fd) << 3 | static_cast<std::uint64_t>(what);
     }
 
     void set_up(const backend_options& options);
@@ -72,6 +72,8 @@ private:
     void feed_starving() noexcept;
     bool can_feed_more() noexcept;
     void received(int fd, std::int32_t result, std::uint32_t flags) noexcept;
+    void disarmed(int fd, std::int32_t answer) noexcept;
+    void keep(inbox& box, std::uint16_t chunk, std::byte* data, std::uint32_t size) noexcept;
     std::int32_t receive_now(int fd, inbox& box) noexcept;
 
     io_uring ring_{};

@@ -46,7 +46,7 @@ bool uring::ask_inbox(operation& op) noexcept {
     started(op);
     box->waiting = &op;
     box->asked_in = turn_;
-    if (!box->armed && !box->starving) arm(op.fd, *box, next_sqe());
+    if (!box->armed && !box->starving) arm(op.fd, *box, box->spill ? nullptr : next_sqe());
     return true;
 }
 
@@ -82,6 +82,20 @@ bool uring::serve(inbox& box, operation& op) noexcept {
         }
         if (op.size == 0) break;
     }
+    if (box.first == inbox::none && box.spill) {
+        if (op.code == opcode::recv_chunk) {
+            op.data = chunks().take();
+            if (!op.data) return false;
+            op.result =
+                static_cast<std::int32_t>(box.spill->take(op.data, chunk_pool::chunk_bytes));
+        } else {
+            const std::size_t part = box.spill->take(op.data, op.size);
+            advance(op, part);
+            copied += static_cast<std::int32_t>(part);
+        }
+        if (box.spill->left() == 0) box.spill.reset();
+        if (op.code == opcode::recv_chunk) return true;
+    }
     const bool whole = (op.flags & op_flag::whole) != 0;
     if (op.code == opcode::recv && (whole ? op.size == 0 : copied > 0)) {
         op.result = whole ? 0 : copied;
@@ -93,6 +107,7 @@ bool uring::serve(inbox& box, operation& op) noexcept {
     return true;
 }
 
+// Without `sqe` it waits for its turn: for room to submit, or for a chunk.
 void uring::arm(int fd, inbox& box, io_uring_sqe* sqe) noexcept {
     if (!sqe) return starve(fd, box);
     if (!offers_.is_open()) {
@@ -106,7 +121,7 @@ void uring::arm(int fd, inbox& box, io_uring_sqe* sqe) noexcept {
         io_uring_sqe_set_flags(sqe, IOSQE_BUFFER_SELECT);
         sqe->buf_group = chunk_offers::group;
     }
-    io_uring_sqe_set_data64(sqe, receive_of(fd));
+    io_uring_sqe_set_data64(sqe, with_tag(fd, tag::receive));
     box.armed = true;
 }
 
@@ -115,8 +130,8 @@ void uring::disarm(int fd, inbox& box) noexcept {
     if (box.cancelling) return;
     io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
     if (!sqe) return;
-    io_uring_prep_cancel64(sqe, receive_of(fd), 0);
-    io_uring_sqe_set_data64(sqe, static_cast<std::uint64_t>(tag::mask));
+    io_uring_prep_cancel64(sqe, with_tag(fd, tag::receive), 0);
+    io_uring_sqe_set_data64(sqe, with_tag(fd, tag::disarm));
     box.cancelling = true;
 }
 
@@ -136,6 +151,8 @@ void uring::feed_starving() noexcept {
     unsigned chunks_left = offers_.is_open() ? offers_.offered() : chunks().any_free() ? 1 : 0;
     while (first_starving_ >= 0 && chunks_left > 0) {
         inbox& box = *inboxes_.find(first_starving_);
+        const bool served = box.waiting && serve(box, *box.waiting);  // with what was spilled
+        if (served) ended_.push(*std::exchange(box.waiting, nullptr));
         // A chunk for which nobody asks any more would be kept from those who do.
         io_uring_sqe* sqe = box.waiting ? next_sqe() : nullptr;
         if (box.waiting && !sqe) return;
@@ -167,13 +184,13 @@ void uring::received(int fd, std::int32_t result, std::uint32_t flags) noexcept 
     } else if ((flags & IORING_CQE_F_BUFFER) != 0) {
         const auto index = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
         std::byte* data = offers_.filled(index);
-        if (result > 0) inboxes_.push(box, index, data, static_cast<std::uint32_t>(result));
-        else give_back(data);
+        if (result <= 0) give_back(data);
+        else keep(box, index, data, static_cast<std::uint32_t>(result));
     }
     bool without_chunk = false;
     if (result > 0) {
         const bool changed = box.consider(turn_ == box.asked_in + 1);
-        if (box.armed && (changed || box.queued >= inbox::queue_max)) disarm(fd, box);
+        if (box.armed && (changed || box.full())) disarm(fd, box);
     } else if (result == -ENOBUFS) {
         without_chunk = !offers_.is_open() || !offers_.ran_out(turn_);
     } else if (result == -EINVAL && box.multishot && multishot_works_) {
@@ -187,8 +204,29 @@ void uring::received(int fd, std::int32_t result, std::uint32_t flags) noexcept 
         ended_.push(*std::exchange(box.waiting, nullptr));
     } else if (!box.armed && !box.starving) {
         // Nothing is handed over in the middle of reaping: without room it waits for the next turn.
-        arm(fd, box, without_chunk ? nullptr : io_uring_get_sqe(&ring_));
+        const bool must_wait = without_chunk || box.spill;
+        arm(fd, box, must_wait ? nullptr : io_uring_get_sqe(&ring_));
     }
+}
+
+// The answer to disarm(). A receive on its way from its first try to its poll is not found: then it
+// is asked again, at its next completion or by who waits for its end.
+void uring::disarmed(int fd, std::int32_t answer) noexcept {
+    inbox& box = *inboxes_.find(fd);
+    if (answer == -ENOENT && box.armed) box.cancelling = false;
+}
+
+// Puts received bytes behind those that are there.
+void uring::keep(inbox& box, std::uint16_t chunk, std::byte* data, std::uint32_t size) noexcept {
+    if (!box.spill && !box.waiting && inboxes_.crowded()) {
+        box.spill.reset(new (std::nothrow) spilled);
+    }
+    if (!box.spill) return inboxes_.push(box, chunk, data, size);
+    if (!box.spill->append(data, size)) {  // nothing may come after a gap
+        box.ended = true;
+        box.end = -ENOMEM;
+    }
+    give_back(data);
 }
 
 // Told by the ring that there is something. Returns what recv(2) says.
@@ -197,11 +235,11 @@ std::int32_t uring::receive_now(int fd, inbox& box) noexcept {
     if (!chunk) return -ENOBUFS;
     const ssize_t count = ::recv(fd, chunk, chunk_pool::chunk_bytes, MSG_DONTWAIT);
     const std::int32_t result = count < 0 ? -errno : static_cast<std::int32_t>(count);
-    if (result > 0) {
-        inboxes_.push(box, static_cast<std::uint16_t>(chunks().index_of(chunk)), chunk,
-                      static_cast<std::uint32_t>(result));
-    } else {
+    if (result <= 0) {
         give_back(chunk);
+    } else {
+        const auto index = static_cast<std::uint16_t>(chunks().index_of(chunk));
+        keep(box, index, chunk, static_cast<std::uint32_t>(result));
     }
     return result;
 }

@@ -395,6 +395,37 @@ TEST_P(lent_memory, who_waits_for_some_to_come_back_sleeps) {
     });
 }
 
+// Three hundred peers whose sessions do something else send single bytes: what nobody asked for
+// must not keep the memory from those who ask.
+TEST_P(lent_memory, unread_bytes_of_many_do_not_take_it_all) {
+    constexpr int crowd = 300;
+    if (!allow_descriptors(2 * crowd + 100)) GTEST_SKIP() << "too few descriptors allowed";
+    run([&]() -> task<> {
+        auto listener = co_await tcp_listener::bind("127.0.0.1:0");
+        std::vector<stream_pair> pairs(crowd);
+        for (stream_pair& pair : pairs) {
+            pair.client = co_await connect(listener.local_endpoint());
+            pair.server = co_await listener.accept();
+            auto none = co_await as_result(with_timeout(0s, pair.server.recv()));
+            EXPECT_FALSE(none);
+        }
+        for (int i = 0; i < 16; ++i) {
+            for (stream_pair& pair : pairs) co_await pair.client.send(std::to_string(i % 10));
+            co_await next_turn();
+        }
+        auto client = co_await connect(listener.local_endpoint());
+        auto server = co_await listener.accept();
+        co_await client.send("honest");
+        auto data = co_await with_timeout(patience, server.recv());
+        EXPECT_EQ(data.text(), "honest");
+        for (stream_pair& pair : pairs) {
+            co_await pair.client.shutdown_send();
+            const std::string all = co_await receive_all_lent(pair.server);
+            EXPECT_EQ(all, "0123456789012345");
+        }
+    });
+}
+
 TEST_P(lent_memory, works_on_unix_sockets) {
     run([&]() -> task<> {
         auto pair = co_await connected_pair(
