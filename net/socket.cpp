@@ -76,6 +76,12 @@ endpoint socket::local_endpoint() const {
     return from_socket_address(address).value_or(endpoint::unix_unnamed());
 }
 
+bool socket::reset_told_to_sender() const noexcept {
+    if (!pending_[1]) return false;
+    socket_address peer;
+    return control(opcode::peer_address, &peer) == -ENOTCONN;
+}
+
 // A closing socket takes no new operation: it gets no descriptor and fails with EBADF.
 void socket::claim(operation& op) noexcept {
     operation*& pending = pending_[is_outgoing(op.code)];

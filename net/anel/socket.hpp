@@ -78,6 +78,9 @@ public:
 protected:
     socket(loop& owner, int fd) noexcept : loop_(&owner), fd_(fd) {}
 
+    /// Whether the connection was reset while a task still sends. A reset is told once: when that
+    /// send is told, a receive gives 0, which would look like an end.
+    [[nodiscard]] bool reset_told_to_sender() const noexcept;
     /// A control call on this socket. Returns >= 0 or -errno.
     std::int32_t control(opcode code, void* data = nullptr, std::size_t size = 0,
                          std::uint32_t flags = 0) const noexcept;

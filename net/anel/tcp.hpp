@@ -13,6 +13,7 @@
 #include <anel/task.hpp>
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -62,6 +63,8 @@ struct mutable_buffer {
 };
 
 namespace detail {
+template <class Derived>
+class stream_io;
 class recv_wait;
 class recv_chunk_wait;
 class recv_exact_wait;
@@ -151,6 +154,8 @@ public:
 
 private:
     friend class detail::accept_wait;
+    template <class Derived>
+    friend class detail::stream_io;
     friend task<tcp_stream> connect(endpoint peer);
     friend detail::shutdown_wait;
     tcp_stream(loop& owner, int fd, const packed_endpoint& peer) noexcept
@@ -238,6 +243,11 @@ protected:
     const tcp_stream& stream() const noexcept {
         return static_cast<const tcp_stream&>(this->socket_);
     }
+    /// What 0 bytes mean: `at_end`, unless the connection was reset.
+    std::error_code end(std::error_code at_end = {}) const noexcept {
+        if (!stream().reset_told_to_sender()) return at_end;
+        return {ECONNRESET, std::system_category()};
+    }
 };
 
 class recv_wait : public stream_io<recv_wait> {
@@ -245,6 +255,9 @@ public:
     static constexpr const char* name = "recv";
     recv_wait(tcp_stream& on, mutable_buffer into) noexcept
         : stream_io(on, opcode::recv, into.data, into.size) {}
+    std::error_code failure() const noexcept {
+        return result == 0 && size > 0 ? end() : stream_io::failure();
+    }
     std::size_t value() const noexcept { return static_cast<std::size_t>(result); }
 };
 
@@ -253,6 +266,9 @@ public:
     static constexpr const char* name = "recv";
     explicit recv_chunk_wait(tcp_stream& on) noexcept
         : stream_io(on, opcode::recv_chunk, nullptr, 0) {}
+    std::error_code failure() const noexcept {
+        return result == 0 ? end() : stream_io::failure();
+    }
     recv_buffer value() const noexcept {
         if (result == 0) return {};
         std::span bytes(static_cast<std::byte*>(data), static_cast<std::size_t>(result));
@@ -266,7 +282,7 @@ public:
     recv_exact_wait(tcp_stream& on, mutable_buffer into) noexcept
         : stream_io(on, opcode::recv, into.data, into.size, op_flag::whole) {}
     std::error_code failure() const noexcept {
-        if (result == 0 && size > 0) return make_error_code(errc::unexpected_eof);
+        if (result == 0 && size > 0) return end(make_error_code(errc::unexpected_eof));
         return stream_io::failure();
     }
     void value() const noexcept {}

@@ -14,6 +14,8 @@ void serve_drain(sim::world& in);
 void connect_racing(sim::world& in);
 /// Datagrams with numbers, sent again until the answer with the same number comes.
 void udp_retries(sim::world& in);
+/// examples/proxy.cpp between clients and an echo server.
+void proxy(sim::world& in);
 /// Whatever can be given up is, at any moment.
 void cancel_storm(sim::world& in);
 /// The scenario that is measured: 8 clients, 100 requests each, and resets.

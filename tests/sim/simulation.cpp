@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
                                {"serve_drain", serve_drain},
                                {"connect_racing", connect_racing},
                                {"udp_retries", udp_retries},
+                               {"proxy", proxy},
                                {"cancel_storm", cancel_storm},
                                {"standard", standard, standard_options()}});
 }
