@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <random>
+#include <utility>
 
 namespace anel_bench {
 namespace {
@@ -18,9 +19,26 @@ namespace {
 // More runs than this have too many divisions to try them all: C(16, 8) is 12,870.
 constexpr std::size_t exhaustive_max = 16;
 constexpr int random_divisions = 10'000;
+constexpr std::size_t resamples = 4'000;
 
 double difference(const std::vector<double>& first, const std::vector<double>& second) {
     return std::abs(median(first) / median(second) - 1);
+}
+
+/// A median of as many values, drawn with repetition.
+double resampled_median(const std::vector<double>& values, std::mt19937_64& random) {
+    std::uniform_int_distribution<std::size_t> any(0, values.size() - 1);
+    std::vector<double> drawn(values.size());
+    for (double& value : drawn) value = values[any(random)];
+    return median(std::move(drawn));
+}
+
+interval middle_95_percent(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    const auto at = [&](double share) {
+        return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
+    };
+    return {at(0.025), at(0.975)};
 }
 
 }  // namespace
@@ -31,6 +49,25 @@ double median(std::vector<double> values) {
     const std::size_t middle = values.size() / 2;
     if (values.size() % 2 == 1) return values[middle];
     return (values[middle - 1] + values[middle]) / 2;
+}
+
+interval median_interval(const std::vector<double>& values) {
+    if (values.empty()) return {};
+    std::mt19937_64 random(1);
+    std::vector<double> medians(resamples);
+    for (double& one : medians) one = resampled_median(values, random);
+    return middle_95_percent(std::move(medians));
+}
+
+interval ratio_of_medians(const std::vector<double>& above, const std::vector<double>& below) {
+    if (above.empty() || below.empty()) return {};
+    std::mt19937_64 random(1);
+    std::vector<double> ratios(resamples);
+    for (double& ratio : ratios) {
+        ratio = resampled_median(above, random);
+        ratio /= resampled_median(below, random);
+    }
+    return middle_95_percent(std::move(ratios));
 }
 
 double half_range(const std::vector<double>& values) {

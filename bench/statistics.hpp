@@ -13,6 +13,19 @@ namespace anel_bench {
 /// The middle value, or the mean of the two in the middle; 0 of none.
 double median(std::vector<double> values);
 
+struct interval {
+    double low = 0;
+    double high = 0;
+};
+
+/// Where the median would come out, 95 times of 100, had it been measured again: a bootstrap, which
+/// draws as many values from `values`, with repetition, a few thousand times. The same figures give
+/// the same interval.
+interval median_interval(const std::vector<double>& values);
+
+/// The same for the median of `above` divided by that of `below`.
+interval ratio_of_medians(const std::vector<double>& above, const std::vector<double>& below);
+
 /// Half the distance between the largest and the smallest value, divided by the median.
 double half_range(const std::vector<double>& values);
 
