@@ -1,59 +1,67 @@
 // compare.cpp: measures servers against each other in interleaved rounds, a cell a workload.
 //
 // Rounds alternate in direction (A B C, C B A, …), so that what drifts slowly, such as a clock
-// frequency, meets every server alike.
+// frequency, meets every server alike. A run that was disturbed is made again, a few times at most.
 //
 // SPDX-License-Identifier: MIT
 #include "compare.hpp"
 
-#include <unistd.h>
+#include <fcntl.h>
+#include <sys/file.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <fstream>
+#include <ctime>
+#include <filesystem>
 #include <stdexcept>
 #include <system_error>
 
-#include "compare_report.hpp"
+#include "load_report.hpp"
+#include "peer.hpp"
+#include "progress.hpp"
+#include "report.hpp"
+#include "tables.hpp"
 #include "text.hpp"
 
 namespace anel_bench {
 namespace {
 
-/// A line on the terminal that is overwritten; nothing at all when stderr is not one.
-class progress {
-public:
-    explicit progress(std::size_t steps) : steps_(steps) {}
-    ~progress() { erase(); }
-    progress(const progress&) = delete;
-    progress& operator=(const progress&) = delete;
+using namespace std::chrono_literals;
 
-    void step(const std::string& what) {
-        ++step_;
-        if (shown_) std::fprintf(stderr, "\r\033[K[%zu/%zu] %s", step_, steps_, what.c_str());
-    }
-    void erase() const {
-        if (shown_) std::fprintf(stderr, "\r\033[K");
+constexpr auto run_overhead = 200ms;  // starting and stopping a server, connecting, ending
+constexpr auto curve_servers = {"uring", "epoll", "threads", "anel-io_uring", "anel-epoll"};
+
+/// Holds a lock that others who measure or build on this machine hold too.
+class turn {
+public:
+    explicit turn(const std::string& file) {
+        if (file.empty()) return;
+        lock_ = unique_fd(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+        if (!lock_) fail("open " + file);
+        if (flock(lock_.get(), LOCK_EX) != 0) fail("flock " + file);
     }
 
 private:
-    bool shown_ = isatty(STDERR_FILENO) != 0;
-    std::size_t steps_;
-    std::size_t step_ = 0;
+    unique_fd lock_;
 };
 
-std::vector<server_spec> choose_servers(const std::vector<std::string>& names) {
-    auto known = known_servers();
-    if (names.empty()) return known;
-    std::vector<server_spec> chosen;
+template <class Named>
+std::vector<Named> choose(std::vector<Named> known, const std::vector<std::string>& names,
+                          const char* what, bool quick) {
+    if (names.empty()) {
+        if (quick) std::erase_if(known, [](const Named& one) { return !one.quick; });
+        return known;
+    }
+    std::vector<Named> chosen;
     for (const std::string& name : names) {
         const auto found = std::find_if(known.begin(), known.end(),
-                                        [&](const server_spec& spec) { return spec.name == name; });
+                                        [&](const Named& one) { return one.name == name; });
         if (found == known.end()) {
             std::string all;
-            for (const auto& spec : known) all.append(" ").append(spec.name);
-            throw std::invalid_argument("unknown server \"" + name + "\"; known:" + all);
+            for (const auto& one : known) all.append(" ").append(one.name);
+            throw std::invalid_argument(
+                format("unknown %s \"%s\"; known:%s", what, name.c_str(), all.c_str()));
         }
         chosen.push_back(*found);
     }
@@ -74,88 +82,223 @@ std::vector<server_spec> keep_built(std::vector<server_spec> specs, bool leave_o
     return specs;
 }
 
-std::vector<measured_cell> plan_cells(const compare_options& options,
-                                      const std::vector<server_spec>& specs) {
-    measured_cell cell;
-    cell.load.warmup = options.warmup;
-    cell.load.window = options.window;
-    for (const server_spec& spec : specs) cell.servers.emplace_back().spec = spec;
-    cell.servers.emplace_back().spec = specs.front();
-    cell.servers.back().reference_again = true;
+std::string utc_now() {
+    const std::time_t now = std::time(nullptr);
+    char text[32] = "";
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
+    return text;
+}
 
-    std::vector<measured_cell> cells;
-    for (const std::size_t connections : options.connections) {
-        for (const std::size_t size : options.sizes) {
-            for (const std::size_t pipeline : options.pipelines) {
-                cell.load.connections = connections;
-                cell.load.size = size;
-                cell.load.pipeline = pipeline;
-                cells.push_back(cell);
+class comparer {
+public:
+    comparer(comparison& all, const interrupts& ctrl_c)
+        : all_(all), options_(all.options), ctrl_c_(ctrl_c), line_(planned()) {}
+
+    void measure_everything() {
+        for (measured_cell& cell : all_.cells) {
+            measure(cell);
+            line_.erase();
+            std::fputs(cell_text(cell, all_.cpus).c_str(), stdout);
+            std::fflush(stdout);
+        }
+        for (saturation_curve& curve : all_.curves) measure(curve);
+        line_.erase();
+        std::fputs(curves_text(all_.curves).c_str(), stdout);
+        const turn ours(options_.turns_file);
+        line_.step("the same point with another tool", outside_takes());
+        all_.outside = check_with_outside_tool(all_.cells.front().servers.front().spec,
+                                               options_.window, all_.cpus, ctrl_c_);
+        line_.erase();
+    }
+
+private:
+    [[nodiscard]] std::chrono::nanoseconds run_takes() const {
+        return options_.window + options_.warmup + run_overhead;
+    }
+    [[nodiscard]] std::chrono::nanoseconds outside_takes() const { return 4 * run_takes(); }
+    [[nodiscard]] std::chrono::nanoseconds planned() const {
+        std::size_t runs = 0;
+        for (const auto& cell : all_.cells) {
+            runs += cell.servers.size() * (options_.rounds + (options_.count_calls ? 1 : 0));
+        }
+        for (const auto& curve : all_.curves) runs += curve.points.size() * curve_rounds();
+        return static_cast<std::int64_t>(runs) * run_takes() + outside_takes();
+    }
+    [[nodiscard]] std::size_t curve_rounds() const { return options_.quick ? 1 : 3; }
+
+    void run(measured_server& server, const load_options& load, const std::string& what) {
+        line_.step(what + ": " + server.spec.name, run_takes());
+        server.runs.push_back(run_once(server.spec, load, all_.cpus, false, ctrl_c_));
+    }
+
+    void measure(measured_cell& cell) {
+        const load_options& load = cell.work.load;
+        for (std::size_t round = 0; round < options_.rounds; ++round) {
+            const turn ours(options_.turns_file);
+            for (std::size_t i = 0; i < cell.servers.size(); ++i) {
+                const std::size_t at = round % 2 == 0 ? i : cell.servers.size() - 1 - i;
+                measured_server& server = cell.servers[at];
+                if (!server.left_out.empty()) continue;
+                run(server, load, format("%s, round %zu", cell.work.name.c_str(), round + 1));
             }
         }
+        for (measured_server& server : cell.servers) {
+            if (!server.left_out.empty()) continue;
+            const auto missing = [&] {
+                return static_cast<std::size_t>(std::count_if(
+                           server.runs.begin(), server.runs.end(), counts)) < options_.rounds;
+            };
+            const turn ours(options_.turns_file);
+            for (std::size_t more = 0; more < options_.rounds && missing(); ++more) {
+                if (!server.runs.back().error.empty()) break;  // it would only fail again
+                run(server, load, cell.work.name + ", again");
+            }
+            if (!options_.count_calls || server.reference_again) continue;
+            line_.step("system calls: " + server.spec.name, run_takes());
+            server.counted = run_once(server.spec, load, all_.cpus, true, ctrl_c_);
+        }
+    }
+
+    void measure(saturation_curve& curve) {
+        curve.maximum = closed_loop_maximum(curve);
+        for (std::size_t round = 0; round < curve_rounds(); ++round) {
+            const turn ours(options_.turns_file);
+            for (curve_point& point : curve.points) {
+                line_.step(format("%s at %.0f %%", curve.spec.name.c_str(), 100 * point.share),
+                           run_takes());
+                load_options load = curve.load;
+                load.rate = point.offered = std::max(1.0, point.share * curve.maximum);
+                point.runs.push_back(run_once(curve.spec, load, all_.cpus, false, ctrl_c_));
+            }
+        }
+    }
+
+    double closed_loop_maximum(const saturation_curve& curve) {
+        for (const auto& cell : all_.cells) {
+            if (cell.work.name != known_workloads().front().name) continue;
+            for (const auto& server : cell.servers) {
+                if (server.spec.name == curve.spec.name && !server.reference_again) {
+                    return summarise(server, cell.work.load).rate.median;
+                }
+            }
+        }
+        load_options load = curve.load;
+        load.mode = load_mode::closed;
+        return requests_per_second(run_once(curve.spec, load, all_.cpus, false, ctrl_c_).load);
+    }
+
+    comparison& all_;
+    const compare_options& options_;
+    const interrupts& ctrl_c_;
+    progress line_;
+};
+
+std::vector<measured_cell> plan_cells(const compare_options& options,
+                                      const std::vector<workload>& works,
+                                      const std::vector<server_spec>& specs) {
+    std::vector<measured_cell> cells;
+    for (const workload& work : works) {
+        measured_cell& cell = cells.emplace_back();
+        cell.work = work;
+        cell.work.load.warmup = options.warmup;
+        cell.work.load.window = options.window;
+        for (const server_spec& spec : specs) {
+            measured_server& server = cell.servers.emplace_back();
+            server.spec = spec;
+            server.left_out = cannot_serve(spec, work.load);
+        }
+        const auto reference =
+            std::find_if(cell.servers.begin(), cell.servers.end(),
+                         [](const measured_server& one) { return one.left_out.empty(); });
+        if (reference == cell.servers.end()) {
+            cells.pop_back();
+            continue;
+        }
+        std::rotate(cell.servers.begin(), reference, reference + 1);
+        cell.servers.push_back(cell.servers.front());
+        cell.servers.back().reference_again = true;
     }
     return cells;
 }
 
-void measure(measured_cell& cell, const compare_options& options, const cpu_plan& cpus,
-             progress& line, const interrupts& ctrl_c) {
-    for (std::size_t round = 0; round < options.rounds; ++round) {
-        for (std::size_t i = 0; i < cell.servers.size(); ++i) {
-            const std::size_t at = round % 2 == 0 ? i : cell.servers.size() - 1 - i;
-            measured_server& server = cell.servers[at];
-            line.step(format("round %zu: %s", round + 1, server.spec.name.c_str()));
-            server.runs.push_back(run_once(server.spec, cell.load, cpus, false, ctrl_c));
+std::vector<saturation_curve> plan_curves(const compare_options& options,
+                                          const std::vector<server_spec>& specs) {
+    std::vector<saturation_curve> curves;
+    if (!options.curves) return curves;
+    for (const server_spec& spec : specs) {
+        if (std::find(curve_servers.begin(), curve_servers.end(), spec.name) ==
+            curve_servers.end()) {
+            continue;
+        }
+        saturation_curve& curve = curves.emplace_back();
+        curve.spec = spec;
+        curve.load = known_workloads().front().load;
+        curve.load.mode = load_mode::poisson;
+        curve.load.warmup = options.warmup;
+        curve.load.window = options.window;
+        for (int percent = options.quick ? 30 : 10; percent <= 110;
+             percent += options.quick ? 20 : 10) {
+            curve.points.emplace_back().share = percent / 100.0;
         }
     }
-    if (!options.count_syscalls) return;
-    for (measured_server& server : cell.servers) {
-        if (server.reference_again) continue;
-        line.step("system calls: " + server.spec.name);
-        server.syscall_run = run_once(server.spec, cell.load, cpus, true, ctrl_c);
+    return curves;
+}
+
+bool every_run_was_made(const comparison& all) {
+    for (const auto& cell : all.cells) {
+        for (const auto& server : cell.servers) {
+            if (!server.left_out.empty()) continue;
+            if (std::none_of(server.runs.begin(), server.runs.end(), counts)) return false;
+            for (const auto& run : server.runs) {
+                if (!run.error.empty()) return false;
+            }
+        }
     }
+    return true;
 }
 
 }  // namespace
 
-compare_options quick_comparison() {
+compare_options quick_comparison() { return {}; }
+
+compare_options full_comparison() {
     compare_options options;
-    options.servers = {"anel-io_uring", "anel-epoll", "anel-poll", "threads"};
-    options.rounds = 2;
-    options.window = std::chrono::seconds(1);
-    options.warmup = std::chrono::milliseconds(250);
+    options.quick = false;
+    options.window = std::chrono::seconds(2);
+    options.warmup = std::chrono::milliseconds(500);
     return options;
 }
 
 int run_compare(const compare_options& options, const interrupts& ctrl_c) {
-    const auto specs = keep_built(choose_servers(options.servers), options.leave_out_missing);
-    auto cells = plan_cells(options, specs);
-    std::ofstream json;
-    if (!options.json_file.empty()) {  // opened first: not to find out after half an hour
-        json.open(options.json_file);
-        if (!json) {
-            throw std::system_error(errno, std::generic_category(), "open " + options.json_file);
-        }
+    comparison all;
+    all.options = options;
+    all.cpus = plan_cpus();
+    all.started = utc_now();
+    const auto specs = keep_built(choose(known_servers(), options.servers, "server", options.quick),
+                                  options.servers.empty());
+    all.cells = plan_cells(
+        options, choose(known_workloads(), options.workloads, "workload", options.quick), specs);
+    if (all.cells.empty()) throw std::invalid_argument("none of the servers takes such a load");
+    all.curves = plan_curves(options, specs);
+    if (!options.directory.empty()) {  // first: not to find out after half an hour
+        std::filesystem::create_directories(options.directory);
     }
-    const cpu_plan cpus = plan_cpus();
-    std::fputs(compare_heading(options, cpus).c_str(), stdout);
+    std::fputs(compare_heading(all).c_str(), stdout);
     std::fflush(stdout);
 
-    const std::size_t counting = options.count_syscalls ? specs.size() : 0;
-    progress line(cells.size() * ((specs.size() + 1) * options.rounds + counting));
-    bool all_counted = true;
-    for (measured_cell& cell : cells) {
-        measure(cell, options, cpus, line, ctrl_c);
-        line.erase();
-        std::fputs(cell_text(cell, cpus).c_str(), stdout);
-        std::fflush(stdout);
-        all_counted = all_counted && every_run_counted(cell);
+    const auto report = [&] {
+        std::fputs(conclusions_text(all).c_str(), stdout);
+        if (!options.directory.empty()) write_report(all);
+    };
+    try {
+        comparer(all, ctrl_c).measure_everything();
+        all.complete = true;
+    } catch (const interrupted&) {
+        report();
+        throw;
     }
-    if (json.is_open()) {
-        json << compare_json(options, cpus, cells) << "\n";
-        json.close();
-        if (!json) throw std::runtime_error("write " + options.json_file + ": failed");
-    }
-    return all_counted ? 0 : 1;
+    report();
+    return every_run_was_made(all) ? 0 : 1;
 }
 
 }  // namespace anel_bench

@@ -1,8 +1,8 @@
 // compare.hpp: measures servers against each other in interleaved rounds, a cell a workload.
 //
-// Decides what runs when; what the figures say is compare_report's business. The first server is
-// the reference. It also runs a second time as if it were another server: how far apart the two
-// come out is the noise floor, below which nothing is called a difference.
+// Decides what runs when; what the figures say is for others. The first server is the reference. It
+// also runs a second time as if it were another server: how far apart the two come out is the noise
+// floor, below which nothing is called a difference.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -13,42 +13,45 @@
 #include <string>
 #include <vector>
 
-#include "process.hpp"
+#include "cross_check.hpp"
 #include "runner.hpp"
-#include "servers.hpp"
+#include "saturation.hpp"
+#include "summary.hpp"
 
 namespace anel_bench {
 
 struct compare_options {
-    std::vector<std::string> servers;  // names; empty: all that are known
-    bool leave_out_missing = true;     // servers that are not built: leave out, or refuse
-    std::vector<std::size_t> connections{64};
-    std::vector<std::size_t> sizes{64};
-    std::vector<std::size_t> pipelines{1};
+    std::vector<std::string> servers;    // names; empty: those of the preset that are built
+    std::vector<std::string> workloads;  // names; empty: those of the preset
+    bool quick = true;
     std::size_t rounds = 5;
-    std::chrono::nanoseconds window = std::chrono::seconds(2);
-    std::chrono::nanoseconds warmup = std::chrono::milliseconds(500);
-    bool count_syscalls = false;  // one more, separate run of each server
-    std::string json_file;        // empty: none
+    std::chrono::nanoseconds window = std::chrono::milliseconds(500);
+    std::chrono::nanoseconds warmup = std::chrono::milliseconds(150);
+    bool curves = true;       // latency against rate
+    bool count_calls = true;  // a run of its own of each server, in which system calls are counted
+    std::string directory;    // for data.json, index.html, repro.sh; empty: only the terminal
+    std::string turns_file;   // locked during every round, to share the machine; empty: none
+    std::string command;      // how to repeat it
 };
 
-/// A few servers, a pair of rounds and one cell: under 20 s.
+/// Under three minutes; some forty.
 compare_options quick_comparison();
+compare_options full_comparison();
 
-struct measured_server {
-    server_spec spec;
-    bool reference_again = false;
-    std::vector<run_result> runs;  // a round each, in order
-    std::optional<run_result> syscall_run;
+/// Everything that was found out, also when it was cut short.
+struct comparison {
+    compare_options options;
+    cpu_plan cpus;
+    std::string started;  // UTC
+    std::vector<measured_cell> cells;
+    std::vector<saturation_curve> curves;
+    std::optional<outside_measurement> outside;
+    bool complete = false;
 };
 
-struct measured_cell {
-    load_options load;
-    std::vector<measured_server> servers;  // the reference first, its repetition last
-};
-
-/// Returns the exit code: 0 when every run counted.
-/// Errors  std::invalid_argument for names and files that cannot be; throws `interrupted`.
+/// Returns the exit code: 0 when every run could be made.
+/// Errors  std::invalid_argument for names and files that cannot be; throws `interrupted` after the
+///         partial report has been written.
 int run_compare(const compare_options& options, const interrupts& ctrl_c);
 
 }  // namespace anel_bench

@@ -185,14 +185,6 @@ std::string environment_text(const std::vector<fact_group>& groups) {
     return text;
 }
 
-void add_environment_fields(json_writer& json, const std::vector<fact_group>& groups) {
-    for (const auto& group : groups) {
-        json.key(group.name).begin_object();
-        for (const auto& [name, value] : group.facts) json.field(name, value);
-        json.end_object();
-    }
-}
-
 std::string environment_line() {
     utsname name{};
     uname(&name);

@@ -9,8 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "json.hpp"
-
 namespace anel_bench {
 
 /// A group of facts, in a fixed order: {"kernel", {{"release", "6.1.0"}, …}}.
@@ -22,9 +20,6 @@ struct fact_group {
 std::vector<fact_group> read_environment();
 
 std::string environment_text(const std::vector<fact_group>& groups);
-
-/// Appends a group a field to the object that is open.
-void add_environment_fields(json_writer& json, const std::vector<fact_group>& groups);
 
 /// One line for the head of a report: kernel, CPU, cores, hypervisor.
 std::string environment_line();

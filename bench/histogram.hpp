@@ -66,6 +66,16 @@ public:
         return max();
     }
 
+    /// Calls `visit(highest value, how many up to there)` for every bucket that is not empty.
+    void for_each(const auto& visit) const {
+        std::uint64_t seen = 0;
+        for (std::size_t i = 0; i < buckets_.size(); ++i) {
+            if (buckets_[i] == 0) continue;
+            seen += buckets_[i];
+            visit(as_duration(std::clamp(highest_in(i), min_, max_)), seen);
+        }
+    }
+
     /// The bucket b a value is counted in: lowest_in(b) <= n <= highest_in(b).
     [[nodiscard]] static constexpr std::size_t bucket_of(std::uint64_t n) noexcept {
         if (n < buckets_per_octave) return static_cast<std::size_t>(n);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "text.hpp"
 
@@ -14,6 +15,11 @@ namespace anel_bench {
 namespace {
 
 double ns(std::chrono::nanoseconds duration) { return static_cast<double>(duration.count()); }
+
+// Above this share of a core the generator, not the server, may set the rate …
+constexpr double share_max = 0.95;
+// … and so late it must not send: a tenth of the smallest objective anybody states, 1 ms.
+constexpr std::chrono::nanoseconds slip_max = std::chrono::microseconds(100);
 
 double seconds(std::chrono::nanoseconds duration) { return ns(duration) / 1e9; }
 
@@ -43,26 +49,58 @@ double stolen_share(const load_result& result, std::size_t cpus) {
     return divided(ns(result.machine_stolen), ns(result.elapsed) * static_cast<double>(cpus));
 }
 
+double server_system_share(const load_result& result) {
+    return std::min(1.0, divided(ns(result.server_system), ns(result.server_cpu)));
+}
+
+std::string generator_bound(const load_options& options, const load_result& result) {
+    if (options.mode == load_mode::closed) {
+        const double share = generator_share(result);
+        return share > share_max ? format("it used %.0f %% of its core", 100 * share) : "";
+    }
+    const auto slip = result.slip.percentile(99);
+    return slip > slip_max ? "it sent up to " + human(slip) + " late (p99)" : "";
+}
+
 std::string load_text(const load_options& options, const load_result& result) {
     const histogram& latency = result.latency;
-    std::string text = format(
-        "closed loop: %zu connections × %zu B to %s, %zu in flight each, %.2f s after %.2f s of "
-        "warm-up\n",
-        options.connections, options.size, options.server.c_str(), options.pipeline,
-        seconds(result.elapsed), seconds(options.warmup));
+    std::string text =
+        format("%s%s: %zu %s × %zu B", name_of(options.mode),
+               options.churn ? ", a connection for each request" : "", options.connections,
+               options.udp ? "UDP sockets" : "connections", options.size);
+    if (options.times > 1) text += format(" → %zu B", options.size * options.times);
+    text += format(" to %s, %zu in flight each, %.2f s after %.2f s of warm-up\n",
+                   options.server.c_str(), options.pipeline, seconds(result.elapsed),
+                   seconds(options.warmup));
+    if (options.idle + options.slow > 0) {
+        text +=
+            format("  beside them    %zu idle, %zu that hardly read\n", options.idle, options.slow);
+    }
     const auto rate = static_cast<std::uint64_t>(std::llround(requests_per_second(result)));
-    text += format("  requests/s     %s\n", grouped(rate).c_str());
-    text += format("  latency        p50 %s   p90 %s   p99 %s   p99.9 %s   max %s\n",
+    text += format("  requests/s     %s", grouped(rate).c_str());
+    if (options.mode != load_mode::closed) {
+        const double offered =
+            divided(static_cast<double>(result.offered), seconds(result.elapsed));
+        text += format(" of %s offered",
+                       grouped(static_cast<std::uint64_t>(std::llround(offered))).c_str());
+    }
+    text += format("\n  latency        p50 %s   p90 %s   p99 %s   p99.9 %s   max %s\n",
                    human(latency.percentile(50)).c_str(), human(latency.percentile(90)).c_str(),
                    human(latency.percentile(99)).c_str(), human(latency.percentile(99.9)).c_str(),
                    human(latency.max()).c_str());
     if (result.requests == 0) text += "  nothing was measured: no reply within the window\n";
-    const double share = generator_share(result);
-    text += format("  generator CPU  %.0f %% of a core%s\n", 100 * share,
-                   share > generator_bound ? ": generator-bound, the server may be faster" : "");
+    if (options.udp) {
+        text += format("  lost           %llu datagrams\n",
+                       static_cast<unsigned long long>(result.lost));
+    }
+    text += format("  generator CPU  %.0f %% of a core\n", 100 * generator_share(result));
+    if (const auto why = generator_bound(options, result); !why.empty()) {
+        text += "  INVALID        generator-bound: " + why + "\n";
+    }
     if (options.server_pid != 0) {
-        text += format("  server CPU     %.0f ns a request, %.0f %% of a core\n",
-                       server_cpu_ns_per_request(result),
+        text += format("  server CPU     %.0f ns a request (%.0f %% in the kernel), %.0f %% of a "
+                       "core\n",
+                       server_cpu_ns_per_request(result), 100 * server_system_share(result),
                        100 * divided(ns(result.server_cpu), ns(result.elapsed)));
     }
     if (result.errors() == 0) return text + "  errors         none; every byte was right\n";
@@ -75,37 +113,59 @@ std::string load_text(const load_options& options, const load_result& result) {
                          result.first_error.data());
 }
 
-void add_load_fields(json_writer& json, const load_options& options, const load_result& result) {
-    json.field("mode", "closed loop");
-    json.field("connections", options.connections);
-    json.field("size_bytes", options.size);
-    json.field("pipeline", options.pipeline);
-    json.field("warmup_s", seconds(options.warmup));
-    json.field("window_s", seconds(result.elapsed));
-    json.field("requests", result.requests);
-    json.field("requests_per_s", requests_per_second(result));
-    json.key("latency_ns").begin_object();
-    json.field("min", result.latency.min().count());
-    json.field("p50", result.latency.percentile(50).count());
-    json.field("p90", result.latency.percentile(90).count());
-    json.field("p99", result.latency.percentile(99).count());
-    json.field("p99.9", result.latency.percentile(99.9).count());
-    json.field("max", result.latency.max().count());
-    json.end_object();
-    json.key("errors").begin_object();
-    json.field("corrupted", result.corrupted);
-    json.field("broken_off", result.broken);
-    json.field("unanswered", result.unanswered);
-    json.field("first", result.first_error.data());
-    json.end_object();
-    json.field("generator_cpu_ns", result.own_cpu.count());
-    json.field("generator_bound", generator_share(result) > generator_bound);
-    if (options.server_pid != 0) {
-        json.field("server_cpu_ns", result.server_cpu.count());
-        json.field("server_cpu_ns_per_request", server_cpu_ns_per_request(result));
+nlohmann::ordered_json load_json(const load_options& options, const load_result& result) {
+    const auto percentiles = [](const histogram& all) {
+        return nlohmann::ordered_json{{"count", all.count()},
+                                      {"min", all.min().count()},
+                                      {"p50", all.percentile(50).count()},
+                                      {"p90", all.percentile(90).count()},
+                                      {"p99", all.percentile(99).count()},
+                                      {"p99.9", all.percentile(99.9).count()},
+                                      {"max", all.max().count()}};
+    };
+    nlohmann::ordered_json json{{"mode", name_of(options.mode)},
+                                {"window_s", seconds(result.elapsed)},
+                                {"requests", result.requests},
+                                {"requests_per_s", requests_per_second(result)},
+                                {"latency_ns", percentiles(result.latency)},
+                                {"connect_ns", percentiles(result.setup)}};
+    if (options.mode != load_mode::closed) {
+        json["offered_per_s"] =
+            divided(static_cast<double>(result.offered), seconds(result.elapsed));
+        json["slip_ns"] = percentiles(result.slip);
     }
-    json.field("machine_busy_ns", result.machine_busy.count());
-    json.field("machine_stolen_ns", result.machine_stolen.count());
+    if (options.udp) json["lost"] = result.lost;
+    json["reply_bytes"] = result.reply_bytes;
+    json["errors"] = {{"corrupted", result.corrupted},
+                      {"broken_off", result.broken},
+                      {"unanswered", result.unanswered},
+                      {"first", result.first_error.data()}};
+    json["generator_cpu_ns"] = result.own_cpu.count();
+    json["generator_bound"] = generator_bound(options, result);
+    if (options.server_pid != 0) {
+        json["server_cpu_ns"] = result.server_cpu.count();
+        json["server_cpu_ns_per_request"] = server_cpu_ns_per_request(result);
+        json["server_system_ns"] = result.server_system.count();
+        json["server_context_switches"] = result.server_switches;
+        json["server_resident_bytes"] = result.server_resident;
+    }
+    json["machine_busy_ns"] = result.machine_busy.count();
+    json["machine_stolen_ns"] = result.machine_stolen.count();
+    return json;
+}
+
+std::string hdr_text(const histogram& latency) {
+    std::string text = "       Value     Percentile TotalCount 1/(1-Percentile)\n\n";
+    const auto total = static_cast<double>(latency.count());
+    latency.for_each([&](std::chrono::nanoseconds highest, std::uint64_t so_far) {
+        const double share = static_cast<double>(so_far) / total;
+        text += format("%12.3f %14.12f %10llu", ns(highest) / 1e3, share,
+                       static_cast<unsigned long long>(so_far));
+        text += so_far == latency.count() ? "\n" : format(" %14.2f\n", 1 / (1 - share));
+    });
+    // HdrHistogram's own reader takes the figures from these lines; a mean is not recorded here.
+    return text + format("#[Max     = %12.3f, Total count    = %12llu]\n", ns(latency.max()) / 1e3,
+                         static_cast<unsigned long long>(latency.count()));
 }
 
 }  // namespace anel_bench

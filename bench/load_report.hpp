@@ -5,18 +5,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "json.hpp"
 #include "load.hpp"
 
 namespace anel_bench {
 
-/// Above this share of a core the generator, not the server, may set the rate.
-inline constexpr double generator_bound = 0.95;
-
 double requests_per_second(const load_result& result);
 double server_cpu_ns_per_request(const load_result& result);
+/// The part of it spent in the kernel, 0 to 1; as exact as ticks of 10 ms allow.
+double server_system_share(const load_result& result);
 /// The generator's CPU time divided by the window: 1 is a whole core; 0 if nothing was measured.
 double generator_share(const load_result& result);
 /// What other processes took of `cpus` CPUs within the window, 0 to 1.
@@ -26,7 +25,13 @@ double stolen_share(const load_result& result, std::size_t cpus);
 
 std::string load_text(const load_options& options, const load_result& result);
 
-/// Appends the figures of a result as fields of the object that is open.
-void add_load_fields(json_writer& json, const load_options& options, const load_result& result);
+/// Why the generator, not the server, made these figures; empty when it did not. An open loop sends
+/// on time, or its latencies are of its own making; a closed one is judged by its CPU time.
+std::string generator_bound(const load_options& options, const load_result& result);
+
+nlohmann::ordered_json load_json(const load_options& options, const load_result& result);
+
+/// The latencies as HdrHistogram prints them: value in µs, percentile, count, 1/(1-percentile).
+std::string hdr_text(const histogram& latency);
 
 }  // namespace anel_bench

@@ -1,4 +1,4 @@
-// main.cpp: the command line of anel-bench: load, compare, env.
+// main.cpp: the command line of anel-bench: load, compare, env, page.
 //
 // Parses, calls, prints, and turns every way to fail into one line on stderr and an exit code.
 // Knows the options; measures nothing.
@@ -6,18 +6,24 @@
 // SPDX-License-Identifier: MIT
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "compare.hpp"
 #include "environment.hpp"
-#include "json.hpp"
 #include "load.hpp"
 #include "load_report.hpp"
 #include "process.hpp"
+#include "report.hpp"
+#include "servers.hpp"
+#include "workloads.hpp"
 
 namespace {
 
@@ -25,6 +31,7 @@ using namespace anel_bench;
 
 const auto some_connections = CLI::Range(1, 60'000).description("1 to 60000");
 const auto some_bytes = CLI::Range(1, 16 << 20).description("1 to 16 Mi");
+const auto some_times = CLI::Range(1, 16384).description("1 to 16384");
 const auto some_in_flight = CLI::Range(1, 4096).description("1 to 4096");
 const auto some_rounds = CLI::Range(1, 1000).description("1 to 1000");
 const auto some_seconds = CLI::Range(0.05, 86'400.0).description("0.05 to 86400");
@@ -35,106 +42,165 @@ std::chrono::nanoseconds from_seconds(double seconds) {
         std::chrono::duration<double>(seconds));
 }
 
-int load_command(const load_options& options, bool as_json) {
+int load_command(const load_options& options, bool as_json, const std::string& hdr_file) {
     const load_result result = run_load(options, [](load_event) {});
     if (as_json) {
-        json_writer json;
-        json.begin_object();
-        json.field("tool", "anel-bench load");
-        json.field("server", options.server);
-        add_load_fields(json, options, result);
-        json.end_object();
-        std::printf("%s\n", json.text().c_str());
+        nlohmann::ordered_json json{{"tool", "anel-bench load"}, {"server", options.server}};
+        json.update(load_json(options, result));
+        std::printf("%s\n", json.dump(1).c_str());
     } else {
         std::fputs(load_text(options, result).c_str(), stdout);
     }
+    if (!hdr_file.empty()) write_file(hdr_file, hdr_text(result.latency));
     return result.errors() == 0 && result.requests > 0 ? 0 : 1;
 }
 
 int environment_command(bool as_json) {
-    if (as_json) {
-        json_writer json;
-        json.begin_object();
-        add_environment_fields(json, read_environment());
-        json.end_object();
-        std::printf("%s\n", json.text().c_str());
-    } else {
+    if (!as_json) {
         std::fputs(environment_text(read_environment()).c_str(), stdout);
+        return 0;
     }
+    nlohmann::ordered_json json;
+    for (const auto& group : read_environment()) {
+        for (const auto& [name, value] : group.facts) json[group.name][name] = value;
+    }
+    std::printf("%s\n", json.dump(1).c_str());
     return 0;
 }
 
+int page_command(const std::string& data_file) {
+    std::ifstream file(data_file);
+    if (!file) throw std::runtime_error("cannot read " + data_file);
+    std::fputs(page_of(nlohmann::ordered_json::parse(file)).c_str(), stdout);
+    return 0;
+}
+
+template <class Named>
+std::string names_of(const std::vector<Named>& all) {
+    std::string text;
+    for (const auto& one : all) text += (text.empty() ? "" : ",") + one.name;
+    return text;
+}
+
+struct load_command_line {
+    load_options load;
+    double seconds = 2, warmup = 0.5, rate = 0;
+    bool poisson = false;
+    bool as_json = false;
+    std::string hdr_file;
+
+    CLI::App* add_to(CLI::App& app) {
+        auto* sub = app.add_subcommand("load", "load on any server that sends back what it gets");
+        sub->add_option("server", load.server, "IPv4 ADDRESS:PORT")->required();
+        sub->add_option("--connections", load.connections, "opened before it begins")
+            ->check(some_connections);
+        sub->add_option("--size", load.size, "bytes of a request")->check(some_bytes);
+        sub->add_option("--times", load.times, "how often the server sends each byte back")
+            ->check(some_times);
+        sub->add_option("--pipeline", load.pipeline, "requests in flight on each connection")
+            ->check(some_in_flight);
+        sub->add_option("--rate", rate, "open loop: requests/s of all connections; 0: closed loop")
+            ->check(CLI::Range(0.0, 1e8));
+        sub->add_flag("--poisson", poisson, "open loop: random arrivals instead of even ones");
+        sub->add_option("--idle", load.idle, "further connections that say nothing");
+        sub->add_option("--slow", load.slow, "further connections that hardly read");
+        sub->add_flag("--churn", load.churn, "a connection for each request");
+        sub->add_flag("--udp", load.udp, "datagrams, with those that are lost");
+        sub->add_option("--seconds", seconds, "what is measured")->check(some_seconds);
+        sub->add_option("--warmup", warmup, "seconds before that")->check(some_warmup);
+        sub->add_option("--server-pid", load.server_pid, "report this process's CPU time too");
+        sub->add_option("--hdr", hdr_file, "write the latencies as HdrHistogram prints them");
+        sub->add_flag("--json", as_json, "one JSON object instead of text");
+        return sub;
+    }
+    int run() {
+        load.window = from_seconds(seconds);
+        load.warmup = from_seconds(warmup);
+        load.rate = rate;
+        if (rate > 0) load.mode = poisson ? load_mode::poisson : load_mode::fixed_rate;
+        return load_command(load, as_json, hdr_file);
+    }
+};
+
+struct compare_command_line {
+    bool quick = false, full = false, no_curves = false, no_calls = false;
+    std::vector<std::string> servers, workloads;
+    std::size_t rounds = 5;
+    double seconds = 0;
+    std::string directory, turns_file;
+    CLI::Option* rounds_option = nullptr;
+
+    CLI::App* add_to(CLI::App& app) {
+        auto* sub = app.add_subcommand("compare", "servers against each other, in rounds");
+        const auto list = [&](const char* name, auto& values, const std::string& what) {
+            sub->add_option(name, values, what)
+                ->delimiter(',')
+                ->allow_extra_args(false)
+                ->default_str("");
+        };
+        auto* quick_flag = sub->add_flag("--quick", quick, "the default: under three minutes");
+        sub->add_flag("--full", full, "everything, some forty minutes")->excludes(quick_flag);
+        list("--servers", servers, "the first is the reference: " + names_of(known_servers()));
+        list("--workloads", workloads, names_of(known_workloads()));
+        rounds_option =
+            sub->add_option("--rounds", rounds, "runs of each server")->check(some_rounds);
+        sub->add_option("--seconds", seconds, "measured in each run; 0: 0.5, with --full 2")
+            ->check(CLI::Range(0.0, 86'400.0));
+        sub->add_flag("--no-curves", no_curves, "leave latency against rate out");
+        sub->add_flag("--no-calls", no_calls, "leave the counting of system calls out");
+        sub->add_option("--out", directory, "write data.json, index.html and repro.sh there");
+        sub->add_option("--turns", turns_file,
+                        "lock this file in every round, as others who use this machine do");
+        return sub;
+    }
+    int run(int argc, char** argv) const {
+        compare_options options = full ? full_comparison() : quick_comparison();
+        options.servers = servers;
+        options.workloads = workloads;
+        options.rounds = rounds;
+        if (seconds > 0) {
+            options.window = from_seconds(seconds);
+            options.warmup = from_seconds(std::min(0.5, seconds / 4));
+        }
+        options.curves = !no_curves;
+        options.count_calls = !no_calls;
+        options.directory = directory;
+        options.turns_file = turns_file;
+        options.command = "anel-bench";
+        for (int i = 1; i < argc; ++i) options.command += std::string(" ") + argv[i];
+        const interrupts ctrl_c;
+        return run_compare(options, ctrl_c);
+    }
+};
+
 int parse_and_run(int argc, char** argv) {
-    CLI::App app("Measures echo servers: anel's, and the same by hand on io_uring, epoll, poll(2) "
-                 "and blocking threads.");
+    CLI::App app("Measures servers: anel's, the same by hand on io_uring, epoll, poll(2) and "
+                 "blocking threads, and other libraries'.");
     app.require_subcommand(1);
     app.get_formatter()->column_width(42);
     app.option_defaults()->always_capture_default();
 
-    load_options load;
-    double load_seconds = 2, load_warmup = 0.5;
+    load_command_line load;
+    auto* load_app = load.add_to(app);
+    compare_command_line compare;
+    auto* compare_app = compare.add_to(app);
     bool as_json = false;
-    auto* load_app = app.add_subcommand("load", "closed-loop load on a TCP echo server");
-    load_app->add_option("server", load.server, "IPv4 ADDRESS:PORT")->required();
-    load_app->add_option("--connections", load.connections, "opened before it begins")
-        ->check(some_connections);
-    load_app->add_option("--size", load.size, "bytes of a request")->check(some_bytes);
-    load_app->add_option("--pipeline", load.pipeline, "requests in flight on each connection")
-        ->check(some_in_flight);
-    load_app->add_option("--seconds", load_seconds, "what is measured")->check(some_seconds);
-    load_app->add_option("--warmup", load_warmup, "seconds before that")->check(some_warmup);
-    load_app->add_option("--server-pid", load.server_pid, "report this process's CPU time too");
-    load_app->add_flag("--json", as_json, "one JSON object instead of text");
-
-    compare_options compare;
-    double compare_seconds = 2;
-    bool quick = false;
-    auto* compare_app = app.add_subcommand("compare", "servers against each other, in rounds");
-    const auto list = [&](const char* name, auto& values, const char* what) {
-        return compare_app->add_option(name, values, what)->delimiter(',')->allow_extra_args(false);
-    };
-    compare_app->add_flag("--quick", quick, "anel and threads, two rounds of 1 s: under 20 s");
-    list("--servers", compare.servers, "the first is the reference; default: all that are built")
-        ->default_str("");
-    list("--connections", compare.connections, "one table for each")->check(some_connections);
-    list("--sizes", compare.sizes, "bytes of a request")->check(some_bytes);
-    list("--pipeline", compare.pipelines, "requests in flight on each connection")
-        ->check(some_in_flight);
-    auto* rounds = compare_app->add_option("--rounds", compare.rounds, "runs of each server")
-                       ->check(some_rounds);
-    auto* seconds = compare_app->add_option("--seconds", compare_seconds, "measured in each run")
-                        ->check(some_seconds);
-    compare_app->add_option("--json", compare.json_file, "also write everything to this file");
-    compare_app->add_flag("--syscalls", compare.count_syscalls,
-                          "count system calls in a run of their own (perf, else strace)");
-
     auto* env_app = app.add_subcommand("env", "what the figures of this machine depend on");
     env_app->add_flag("--json", as_json, "one JSON object instead of text");
+    std::string data_file;
+    auto* page_app = app.add_subcommand("page", "makes index.html again from a data.json");
+    page_app->add_option("data", data_file, "the file")->required();
 
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
-
-    if (load_app->parsed()) {
-        load.window = from_seconds(load_seconds);
-        load.warmup = from_seconds(load_warmup);
-        return load_command(load, as_json);
-    }
+    if (load_app->parsed()) return load.run();
     if (env_app->parsed()) return environment_command(as_json);
-
-    compare.leave_out_missing = compare.servers.empty();
-    if (quick) {
-        const compare_options preset = quick_comparison();
-        if (compare.servers.empty()) compare.servers = preset.servers;
-        if (rounds->count() == 0) compare.rounds = preset.rounds;
-        compare.window = preset.window;
-        compare.warmup = preset.warmup;
-    }
-    if (!quick || seconds->count() > 0) compare.window = from_seconds(compare_seconds);
-    const interrupts ctrl_c;
-    return run_compare(compare, ctrl_c);
+    if (page_app->parsed()) return page_command(data_file);
+    if (compare_app->parsed()) return compare.run(argc, argv);
+    return 2;
 }
 
 }  // namespace

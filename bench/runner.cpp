@@ -16,6 +16,8 @@
 #include <system_error>
 #include <vector>
 
+#include "clocks.hpp"
+#include "load_report.hpp"
 #include "syscall_counter.hpp"
 #include "text.hpp"
 
@@ -27,6 +29,9 @@ using namespace std::chrono_literals;
 constexpr auto stop_grace = 3000ms;
 // On top of warm-up and window: connecting thousands, and the last replies of slow servers.
 constexpr auto load_grace = 60s;
+// Shares of the machine taken by others, above which a run says little.
+constexpr double others_max = 0.05;
+constexpr double stolen_max = 0.01;
 constexpr char result_follows = 'r';
 constexpr char failure_follows = 'f';
 
@@ -120,9 +125,11 @@ run_result run_once(const server_spec& spec, load_options load, const cpu_plan& 
                     bool count_syscalls, const interrupts& ctrl_c) {
     run_result result;
     try {
-        running_server server = start_server(spec, cpus.server, ctrl_c);
+        running_server server = start_server(spec, load, cpus.server, ctrl_c);
+        result.details = server.details;
         load.server = server.address;
         load.server_pid = server.process.pid();
+        result.resident_before = read_process(load.server_pid).value_or(process_usage{}).resident;
 
         std::optional<syscall_counter> counter;
         if (count_syscalls) counter = syscall_counter::attach(load.server_pid, ctrl_c);
@@ -146,8 +153,12 @@ run_result run_once(const server_spec& spec, load_options load, const cpu_plan& 
             const auto of =
                 count && count->whole_run ? result.load.requests_run : result.load.requests;
             if (count && of > 0) {
-                result.syscalls_per_request =
-                    static_cast<double>(count->calls) / static_cast<double>(of);
+                const auto calls = static_cast<double>(count->calls);
+                result.syscalls_per_request = calls / static_cast<double>(of);
+                if (count->ring_completions > 0 && calls > 0) {
+                    result.completions_per_call =
+                        static_cast<double>(count->ring_completions) / calls;
+                }
             }
         }
 
@@ -160,6 +171,11 @@ run_result run_once(const server_spec& spec, load_options load, const cpu_plan& 
         }
     } catch (const std::exception& error) {
         result.error = error.what();
+    }
+    if (const double others = others_share(result.load, cpus.online); others > others_max) {
+        result.disturbed = format("other processes took %.0f %% of the machine", 100 * others);
+    } else if (const double stolen = stolen_share(result.load, cpus.online); stolen > stolen_max) {
+        result.disturbed = format("the hypervisor took %.1f %% of the machine", 100 * stolen);
     }
     return result;
 }

@@ -26,7 +26,12 @@ cpu_plan plan_cpus();
 struct run_result {
     load_result load;
     std::string error;  // why the run does not count; empty when it does
+    std::string
+        disturbed;        // what else went on, so that it should not count; empty when nothing did
+    std::string details;  // versions and flags of the server
+    std::int64_t resident_before = 0;  // bytes of the server, without a connection
     std::optional<double> syscalls_per_request;
+    std::optional<double> completions_per_call;  // of io_uring, for every system call
 };
 
 /// Runs `spec` under the load; `load.server` and `load.server_pid` are filled in here.

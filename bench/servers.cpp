@@ -7,8 +7,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <stdexcept>
+#include <utility>
 
 #include "text.hpp"
 
@@ -22,34 +24,75 @@ constexpr auto start_timeout = 5s;
 }  // namespace
 
 std::vector<server_spec> known_servers() {
-    const std::string echo = "../examples/tcp_echo";
-    const char* variable = "ANEL_BACKEND";
-    std::vector<server_spec> specs{
-        {"uring", "servers/uring_echo", "uring", {}, "hand-written, io_uring through liburing"},
-        {"epoll", "servers/epoll_echo", "epoll", {}, "hand-written, level-triggered epoll"},
-        {"poll", "servers/poll_echo", "poll", {}, "hand-written, poll(2)"},
-        {"threads", "servers/threads_echo", "threads", {}, "hand-written, a thread a connection"},
-        {"anel-io_uring", echo, "io_uring", {{variable, "io_uring"}}, "anel on io_uring"},
-        {"anel-epoll", echo, "epoll", {{variable, "epoll"}}, "anel on epoll"},
-        {"anel-poll", echo, "poll", {{variable, "poll"}}, "anel on poll(2)"},
+    const auto anel = [](const char* backend, const char* what, bool quick) {
+        server_spec spec{std::string("anel-") + backend, what, "anel", backend};
+        spec.environment = {{"ANEL_BACKEND", backend}};
+        spec.udp = true;
+        spec.quick = quick;
+        return spec;
     };
-    const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-    for (server_spec& spec : specs) {
-        spec.program = (here / spec.program).lexically_normal().string();
-    }
+    std::vector<server_spec> specs{
+        {"uring", "by hand, io_uring, one-shot", "uring", "uring", {}, {}, true, 60'000, true},
+        {"uring-multishot",
+         "by hand, io_uring, multishot and a buffer ring",
+         "uring_multishot",
+         "uring-multishot",
+         {},
+         {},
+         false,
+         60'000,
+         true},
+        {"epoll", "by hand, epoll, level-triggered", "epoll", "epoll", {}, {}, true, 60'000, true},
+        {"epoll-edge", "by hand, epoll, edge-triggered", "epoll", "epoll-edge", {"--edge"}},
+        {"poll", "by hand, poll(2)", "poll", "poll"},
+        {"threads",
+         "by hand, a blocking thread for each connection",
+         "threads",
+         "threads",
+         {},
+         {},
+         true,
+         60'000,
+         true},
+        {"pool", "by hand, 1,024 blocking threads", "pool", "pool", {}, {}, false, 1000},
+        anel("io_uring", "anel on io_uring", true),
+        anel("epoll", "anel on epoll", true),
+        anel("poll", "anel on poll(2)", false),
+        {"asio", "Asio, awaitable, epoll", "asio", "asio", {}, {}, true},
+        {"libuv", "libuv, epoll", "libuv", "libuv"},
+        {"go", "Go, net", "go_server", "go"},
+        {"asyncio", "Python, asyncio", "asyncio_server.py", "asyncio"},
+    };
+    const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "servers";
+    for (server_spec& spec : specs) spec.program = (here / spec.program).string();
     return specs;
+}
+
+std::string cannot_serve(const server_spec& spec, const load_options& load) {
+    if (load.udp && !spec.udp) return "has no UDP";
+    const std::size_t connections = load.connections + load.idle + load.slow;
+    if (connections <= spec.connections_max) return "";
+    return format("serves %zu connections, not %zu", spec.connections_max, connections);
 }
 
 bool is_built(const server_spec& spec) { return access(spec.program.c_str(), X_OK) == 0; }
 
-running_server start_server(const server_spec& spec, std::optional<int> cpu,
-                            const interrupts& ctrl_c) {
+running_server start_server(const server_spec& spec, const load_options& load,
+                            std::optional<int> cpu, const interrupts& ctrl_c) {
     pipe_ends output = make_pipe();
+    std::vector<std::string> arguments = spec.arguments;
+    const std::size_t buffer = std::clamp<std::size_t>(load.size, 4096, 65536);
+    for (const auto& [name, value] : {std::pair("--times", load.times), {"--buffer", buffer}}) {
+        arguments.insert(arguments.end(), {name, std::to_string(value)});
+    }
+    if (load.udp) arguments.emplace_back("--udp");
+    arguments.emplace_back("127.0.0.1:0");
     running_server server{child::execute({.path = spec.program,
-                                          .arguments = {"127.0.0.1:0"},
+                                          .arguments = arguments,
                                           .environment = spec.environment,
                                           .cpu = cpu,
                                           .descriptors = {{output.write.get(), STDOUT_FILENO}}}),
+                          {},
                           {},
                           std::move(output.read)};
     output.write.reset();
@@ -61,11 +104,15 @@ running_server start_server(const server_spec& spec, std::optional<int> cpu,
         if (found == std::string::npos) continue;
         const auto begin = found + announcement.size();
         server.address = line->substr(begin, line->find(' ', begin) - begin);
-        if (line->find("(" + spec.announces + ")") == std::string::npos) {
+        const std::string kind = "(" + spec.announces + ")";
+        const auto kind_at = line->find(kind);
+        if (kind_at == std::string::npos) {
             throw std::runtime_error(format("%s should have announced (%s), but printed \"%s\"",
                                             spec.name.c_str(), spec.announces.c_str(),
                                             line->c_str()));
         }
+        const auto details = line->find_first_not_of(' ', kind_at + kind.size());
+        if (details != std::string::npos) server.details = line->substr(details);
         return server;
     }
     std::string why =

@@ -19,9 +19,12 @@ using namespace std::chrono_literals;
 
 deadline soon() { return std::chrono::steady_clock::now() + 5s; }  // to attach, obey or print
 
+constexpr const char* call_event = "raw_syscalls:sys_enter";
+constexpr const char* completion_event = "io_uring:io_uring_complete";
+
 /// "184467,,raw_syscalls:sys_enter,…", or "<not counted>" in place of the number.
-std::optional<std::uint64_t> count_of_perf(const std::string& line) {
-    if (line.find("raw_syscalls:sys_enter") == std::string::npos) return {};
+std::optional<std::uint64_t> count_of_perf(const std::string& line, const char* event) {
+    if (line.find(event) == std::string::npos) return {};
     char* end = nullptr;
     const auto calls = std::strtoull(line.c_str(), &end, 10);
     if (end == line.c_str()) return {};
@@ -41,7 +44,10 @@ std::optional<std::uint64_t> count_of_strace(const std::string& line) {
 command perf(pid_t pid, int control, int answer, int report) {
     command program;
     program.path = "perf";
-    program.arguments = {"stat", "-x", ",", "-e", "raw_syscalls:sys_enter", "-D", "-1"};
+    program.arguments = {"stat", "-x", ",", "-e", call_event, "-D", "-1"};
+    if (access("/sys/kernel/tracing/events/io_uring/io_uring_complete", F_OK) == 0) {
+        program.arguments.insert(program.arguments.end(), {"-e", completion_event});
+    }
     program.arguments.insert(program.arguments.end(),
                              {"--control", "fd:3,4", "-p", std::to_string(pid)});
     program.descriptors = {{control, 3}, {answer, 4}, {report, STDERR_FILENO}};
@@ -112,10 +118,14 @@ void syscall_counter::window_closes() {
 std::optional<syscall_count> syscall_counter::finish() {
     kill(process_.pid(), SIGINT);  // both detach and print
     std::optional<syscall_count> result;
+    std::uint64_t completions = 0;
     while (const auto line = read_line(report_.read.get(), *ctrl_c_, soon())) {
-        const auto calls = tool_ == tool::perf ? count_of_perf(*line) : count_of_strace(*line);
-        if (calls) result = {.calls = *calls, .whole_run = tool_ == tool::strace};
+        const bool perf = tool_ == tool::perf;
+        const auto calls = perf ? count_of_perf(*line, call_event) : count_of_strace(*line);
+        if (calls) result = {.calls = *calls, .whole_run = !perf};
+        if (perf) completions += count_of_perf(*line, completion_event).value_or(0);
     }
+    if (result) result->ring_completions = completions;
     if (!obeyed_) return {};
     return result;
 }

@@ -1,6 +1,7 @@
 // syscall_counter.hpp: counts the system calls of another process with perf, else with strace.
 //
-// perf counts the tracepoint raw_syscalls:sys_enter of all threads, exactly within the window.
+// perf counts the tracepoints raw_syscalls:sys_enter and io_uring:io_uring_complete of all threads,
+// exactly within the window.
 // strace cannot be switched on and off, so it counts the whole run, connecting and ending included,
 // and slows the server down many times; the calls per request stay close. Neither belongs into a
 // run whose time is measured. Knows nothing of servers, nor of the load but when the window opens.
@@ -20,7 +21,8 @@ namespace anel_bench {
 
 struct syscall_count {
     std::uint64_t calls = 0;
-    bool whole_run = false;  // strace: not only the window
+    std::uint64_t ring_completions = 0;  // of io_uring; only perf knows
+    bool whole_run = false;              // strace: not only the window
 };
 
 class syscall_counter {

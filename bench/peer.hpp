@@ -1,0 +1,33 @@
+// peer.hpp: how the load generator gets its sockets.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <netinet/in.h>
+
+#include <cstddef>
+#include <string>
+
+#include "unique_fd.hpp"
+
+namespace anel_bench {
+
+/// Throws std::system_error for an errno value.
+[[noreturn]] void fail(const std::string& operation, int error);
+[[noreturn]] void fail(const std::string& operation);  // with errno
+
+/// Errors  std::invalid_argument.
+sockaddr_in parse_address(const std::string& text);
+
+/// Lets this process have so many connections. Errors: std::invalid_argument beyond the hard limit.
+void raise_file_limit(std::size_t connections);
+
+/// Begins a connection; it may still be on its way.
+unique_fd begin_connect(const sockaddr_in& address);
+/// Waits until it stands. Errors: std::system_error with `name`.
+void finish_connect(int fd, const std::string& name);
+
+/// The error of a connection, as an errno value; 0 when there is none.
+int socket_error(int fd);
+
+}  // namespace anel_bench

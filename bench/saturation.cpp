@@ -1,0 +1,53 @@
+// saturation.cpp: latency against rate, open loop, and the knee: the last rate that meets an
+// objective.
+//
+// See saturation.hpp.
+//
+// SPDX-License-Identifier: MIT
+#include "saturation.hpp"
+
+#include "load_report.hpp"
+#include "statistics.hpp"
+#include "summary.hpp"
+
+namespace anel_bench {
+namespace {
+constexpr double achieved_min = 0.98;  // of what was offered: below, the server does not keep up
+}
+
+point_figures figures_of(const curve_point& point, const load_options& load) {
+    point_figures all;
+    std::vector<double> rates;
+    std::string why;
+    for (const run_result& run : point.runs) {
+        if (!run.error.empty()) why = run.error;
+        else if (!run.disturbed.empty()) why = run.disturbed;
+        if (!counts(run)) continue;
+        rates.push_back(requests_per_second(run.load));
+        all.latency.merge(run.load.latency);
+        all.slip.merge(run.load.slip);
+    }
+    all.achieved = median(rates);
+    load_result together;
+    together.slip = all.slip;
+    all.invalid = rates.empty() ? why : generator_bound(load, together);
+    if (!rates.empty() && !all.invalid.empty()) all.invalid = "generator-bound: " + all.invalid;
+    return all;
+}
+
+bool point_figures::meets_objective(double offered) const {
+    return achieved >= achieved_min * offered && latency.percentile(99) <= objective;
+}
+
+double knee_of(const saturation_curve& curve) {
+    double knee = 0;
+    for (const curve_point& point : curve.points) {
+        const point_figures figures = figures_of(point, curve.load);
+        if (!figures.invalid.empty()) continue;
+        if (!figures.meets_objective(point.offered)) break;
+        knee = figures.achieved;
+    }
+    return knee;
+}
+
+}  // namespace anel_bench

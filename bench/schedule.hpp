@@ -1,0 +1,39 @@
+// schedule.hpp: when the requests of an open loop are due, whatever the server does.
+//
+// Evenly, or as independent arrivals (Poisson): exponential gaps. The seed is fixed: every server
+// meets the same arrivals.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <random>
+
+namespace anel_bench {
+
+class schedule {
+public:
+    using clock = std::chrono::steady_clock;
+
+    /// `rate` is per second and above 0.
+    schedule(clock::time_point begins, double rate, bool random)
+        : begins_(begins), gap_ns_(1e9 / rate), random_(random) {}
+
+    /// When the next request is due.
+    [[nodiscard]] clock::time_point due() const {
+        return begins_ + std::chrono::nanoseconds(std::llround(at_ns_));
+    }
+    void advance() { at_ns_ += random_ ? gap_ns_ * exponential_(source_) : gap_ns_; }
+
+private:
+    clock::time_point begins_;
+    double gap_ns_;
+    bool random_;
+    double at_ns_ = 0;
+    std::mt19937_64 source_{1};
+    std::exponential_distribution<double> exponential_{1.0};
+};
+
+}  // namespace anel_bench

@@ -1,0 +1,63 @@
+// go_server.go: the server with Go's net package: a goroutine per connection, on the runtime's epoll.
+//
+// SPDX-License-Identifier: MIT
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+)
+
+func session(conn net.Conn, times int, size int) {
+	defer conn.Close()
+	buffer := make([]byte, size)
+	var answer []byte
+	for {
+		n, err := conn.Read(buffer)
+		if err != nil {
+			return
+		}
+		if times == 1 {
+			answer = buffer[:n]
+		} else {
+			answer = answer[:0]
+			for _, b := range buffer[:n] {
+				answer = append(answer, bytes.Repeat([]byte{b}, times)...)
+			}
+		}
+		if _, err := conn.Write(answer); err != nil {
+			return
+		}
+	}
+}
+
+func main() {
+	times := flag.Int("times", 1, "how often a byte comes back")
+	size := flag.Int("buffer", 4096, "bytes a receive takes at most")
+	flag.Parse()
+	address := "127.0.0.1:7777"
+	if flag.NArg() > 0 {
+		address = flag.Arg(0)
+	}
+	runtime.GOMAXPROCS(1) // one CPU, like the others
+	listener, err := net.Listen("tcp4", address)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Printf("listening on %s (go) %s, net, GOMAXPROCS 1\n", listener.Addr(), runtime.Version())
+	limit := *size
+	if largest := (1 << 20) / *times; largest < limit {
+		limit = largest
+	}
+	for {
+		conn, err := listener.Accept()
+		if err == nil {
+			go session(conn, *times, limit)
+		}
+	}
+}

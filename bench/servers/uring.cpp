@@ -1,0 +1,137 @@
+// uring.cpp: a server on io_uring through liburing, one operation at a time for each connection.
+//
+// One ring, one io_uring_enter per turn: it submits everything the last turn queued, and waits.
+// Connections come from one multishot accept; each has one operation in flight, a one-shot receive
+// into its own buffer or the send of the answer, whose short sends the kernel goes on with itself
+// (MSG_WAITALL). Needs Linux 6.1 (DEFER_TASKRUN) and liburing 2.3.
+//
+// SPDX-License-Identifier: MIT
+#include <memory>
+
+#include "ring.hpp"
+
+namespace {
+
+enum class op : std::uint64_t { accept, recv, send };  // in user_data, below the descriptor
+
+struct connection {
+    std::unique_ptr<server::protocol> rules;
+    std::vector<char> buffer;
+    std::span<char> answer;  // what has not been sent yet
+};
+
+class loop {
+public:
+    explicit loop(const server::options& given) : given_(given) {}
+
+    [[noreturn]] void run(int listener) {
+        connections_.resize(static_cast<std::size_t>(listener) + 1);
+        queue(op::accept, listener);
+        for (;;) ring_.turn([this](const io_uring_cqe& cqe) { handle(cqe); });
+    }
+
+private:
+    connection& at(int fd) { return connections_[static_cast<std::size_t>(fd)]; }
+
+    void queue(op operation, int fd) {
+        io_uring_sqe* sqe = ring_.next();
+        connection& c = at(fd);
+        switch (operation) {
+            case op::accept: io_uring_prep_multishot_accept(sqe, fd, nullptr, nullptr, 0); break;
+            case op::recv: io_uring_prep_recv(sqe, fd, c.buffer.data(), c.buffer.size(), 0); break;
+            case op::send:
+                io_uring_prep_send(sqe, fd, c.answer.data(), c.answer.size(),
+                                   MSG_WAITALL | MSG_NOSIGNAL);
+                break;
+        }
+        sqe->user_data =
+            static_cast<std::uint64_t>(fd) << 8 | static_cast<std::uint64_t>(operation);
+    }
+
+    void handle(const io_uring_cqe& cqe) {
+        const int fd = static_cast<int>(cqe.user_data >> 8);
+        connection& c = at(fd);
+        const auto operation = static_cast<op>(cqe.user_data & 0xff);
+        if (operation == op::accept) {
+            if ((cqe.flags & IORING_CQE_F_MORE) == 0) queue(op::accept, fd);
+            return accepted(cqe.res);
+        }
+        if (cqe.res <= 0) return drop(fd);  // end of stream, or the peer is gone
+        const auto size = static_cast<std::size_t>(cqe.res);
+        c.answer = operation == op::recv ? c.rules->answer(std::span(c.buffer).first(size))
+                                         : c.answer.subspan(size);
+        queue(c.answer.empty() ? op::recv : op::send, fd);
+    }
+
+    void accepted(int fd) {
+        if (fd == -ECONNABORTED || fd == -EPROTO || fd == -EINTR) return;
+        if (fd < 0) server::die("accept", -fd);
+        const int one = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        const auto index = static_cast<std::size_t>(fd);
+        if (connections_.size() <= index) connections_.resize(2 * index);
+        at(fd).rules = std::make_unique<server::protocol>(given_);
+        at(fd).buffer.resize(at(fd).rules->receive_max());
+        queue(op::recv, fd);
+    }
+
+    void drop(int fd) {
+        at(fd) = {};
+        close(fd);  // nothing of this connection is in flight any more
+    }
+
+    const server::options& given_;
+    server::ring ring_;
+    std::vector<connection> connections_;  // by descriptor
+};
+
+/// A datagram on its way: received, sent back, and received again, each slot for itself.
+struct datagram {
+    std::vector<char> buffer = std::vector<char>(2048);
+    sockaddr_in peer{};
+    iovec bytes{};
+    msghdr header{};
+    bool sending = false;
+};
+
+[[noreturn]] void serve_datagrams(int fd) {
+    server::ring ring;
+    std::vector<datagram> slots(64);
+    const auto queue = [&](datagram& slot) {
+        io_uring_sqe* sqe = ring.next();
+        if (slot.sending) io_uring_prep_sendmsg(sqe, fd, &slot.header, 0);
+        else io_uring_prep_recvmsg(sqe, fd, &slot.header, 0);
+        io_uring_sqe_set_data(sqe, &slot);
+    };
+    for (datagram& slot : slots) {
+        slot.bytes = {slot.buffer.data(), slot.buffer.size()};
+        slot.header.msg_name = &slot.peer;
+        slot.header.msg_namelen = sizeof slot.peer;
+        slot.header.msg_iov = &slot.bytes;
+        slot.header.msg_iovlen = 1;
+        queue(slot);
+    }
+    for (;;) {
+        ring.turn([&](const io_uring_cqe& cqe) {
+            auto& slot = *reinterpret_cast<datagram*>(cqe.user_data);
+            slot.sending = !slot.sending && cqe.res >= 0;
+            slot.bytes.iov_len =
+                slot.sending ? static_cast<std::size_t>(cqe.res) : slot.buffer.size();
+            queue(slot);
+        });
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const auto given = server::start(argc, argv);
+    if (given.udp) {
+        const int fd = server::bound_socket(given, 0);
+        server::announce(fd, "uring", server::ring_details() + ", 64 one-shot recvmsg");
+        serve_datagrams(fd);
+    }
+    const int listener = server::listening_socket(given, 0);
+    server::announce(listener, "uring", server::ring_details() + ", one-shot recv, own buffers");
+    loop(given).run(listener);
+}

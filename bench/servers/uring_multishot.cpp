@@ -1,0 +1,193 @@
+// uring_multishot.cpp: a server on io_uring with everything modern: multishot accept and receive,
+// and one ring of buffers for all connections.
+//
+// A receive is armed once and completes again and again; the kernel picks a buffer when there is
+// data, so a connection that waits holds none. One send is in flight for each connection, because
+// two have no order; pieces that arrive meanwhile wait in line. At pieces_max the receive is
+// cancelled until they have gone. Needs Linux 6.1 and liburing 2.3.
+//
+// SPDX-License-Identifier: MIT
+#include <sys/mman.h>
+
+#include <deque>
+#include <memory>
+
+#include "ring.hpp"
+
+namespace {
+
+constexpr std::size_t pieces_max = 16;
+constexpr unsigned buffers = 1024;  // a power of two; fewer stay warm in the cache
+
+enum class op : std::uint64_t { accept, recv, send, cancel };
+
+struct piece {
+    std::uint16_t buffer;
+    std::size_t size;
+};
+
+struct connection {
+    std::unique_ptr<server::protocol> rules;
+    std::deque<piece> pieces;  // received; the first one is being answered
+    std::span<char> answer;    // what has not been sent yet of the answer to the first
+    bool receiving = false;    // the receive is armed
+    bool ended = false;        // the peer has finished, or is gone
+    bool broken = false;       // a send failed
+};
+
+class loop {
+public:
+    explicit loop(const server::options& given) : given_(given), size_(given.buffer) {
+        void* memory = mmap(nullptr, buffers * (size_ + sizeof(io_uring_buf)),
+                            PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+        if (memory == MAP_FAILED) server::die("mmap", errno);
+        free_ = static_cast<io_uring_buf_ring*>(memory);
+        data_ = static_cast<char*>(memory) + buffers * sizeof(io_uring_buf);
+        io_uring_buf_reg shared{};
+        shared.ring_addr = reinterpret_cast<std::uint64_t>(free_);
+        shared.ring_entries = buffers;
+        const int result = io_uring_register_buf_ring(ring_.native(), &shared, 0);
+        if (result < 0) server::die("io_uring_register_buf_ring", -result);
+        io_uring_buf_ring_init(free_);
+        for (unsigned i = 0; i < buffers; ++i) give_back(static_cast<std::uint16_t>(i));
+    }
+
+    [[noreturn]] void run(int listener) {
+        connections_.resize(static_cast<std::size_t>(listener) + 1);
+        queue(op::accept, listener);
+        for (;;) {
+            ring_.turn([this](const io_uring_cqe& cqe) { handle(cqe); });
+            for (std::size_t i = starved_.size(); i > 0; --i) {  // buffers have come back since
+                const int fd = starved_.front();
+                starved_.pop_front();
+                go_on(fd);
+            }
+        }
+    }
+
+private:
+    connection& at(int fd) { return connections_[static_cast<std::size_t>(fd)]; }
+    std::span<char> memory_of(const piece& p) { return {data_ + p.buffer * size_, p.size}; }
+
+    void give_back(std::uint16_t buffer) {
+        io_uring_buf_ring_add(free_, data_ + buffer * size_, static_cast<unsigned>(size_), buffer,
+                              io_uring_buf_ring_mask(buffers), 0);
+        io_uring_buf_ring_advance(free_, 1);
+    }
+
+    void queue(op operation, int fd) {
+        io_uring_sqe* sqe = ring_.next();
+        connection& c = at(fd);
+        const auto tagged = [fd](op what) {
+            return static_cast<std::uint64_t>(fd) << 8 | static_cast<std::uint64_t>(what);
+        };
+        switch (operation) {
+            case op::accept: io_uring_prep_multishot_accept(sqe, fd, nullptr, nullptr, 0); break;
+            case op::recv:
+                io_uring_prep_recv_multishot(sqe, fd, nullptr, 0, 0);
+                sqe->flags |= IOSQE_BUFFER_SELECT;
+                sqe->buf_group = 0;
+                c.receiving = true;
+                break;
+            case op::send:
+                io_uring_prep_send(sqe, fd, c.answer.data(), c.answer.size(),
+                                   MSG_WAITALL | MSG_NOSIGNAL);
+                break;
+            case op::cancel: io_uring_prep_cancel64(sqe, tagged(op::recv), 0); break;
+        }
+        sqe->user_data = tagged(operation);
+    }
+
+    void handle(const io_uring_cqe& cqe) {
+        const int fd = static_cast<int>(cqe.user_data >> 8);
+        const bool more = (cqe.flags & IORING_CQE_F_MORE) != 0;
+        switch (static_cast<op>(cqe.user_data & 0xff)) {
+            case op::accept:
+                if (!more) queue(op::accept, fd);
+                return accepted(cqe.res);
+            case op::recv: return received(fd, cqe, more);
+            case op::send: return sent(fd, cqe.res);
+            case op::cancel: return;  // the receive itself tells
+        }
+    }
+
+    void accepted(int fd) {
+        if (fd == -ECONNABORTED || fd == -EPROTO || fd == -EINTR) return;
+        if (fd < 0) server::die("accept", -fd);
+        const int one = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        const auto index = static_cast<std::size_t>(fd);
+        if (connections_.size() <= index) connections_.resize(2 * index);
+        at(fd).rules = std::make_unique<server::protocol>(given_);
+        queue(op::recv, fd);
+    }
+
+    void received(int fd, const io_uring_cqe& cqe, bool more) {
+        connection& c = at(fd);
+        c.receiving = more;
+        if (cqe.res > 0) {
+            const auto buffer = static_cast<std::uint16_t>(cqe.flags >> IORING_CQE_BUFFER_SHIFT);
+            c.pieces.push_back({buffer, static_cast<std::size_t>(cqe.res)});
+            if (c.pieces.size() == 1) answer_first(fd);
+            else if (c.pieces.size() == pieces_max && more) queue(op::cancel, fd);
+        } else if (cqe.res == -ENOBUFS) {
+            starved_.push_back(fd);
+            return;
+        } else if (cqe.res != -ECANCELED) {
+            c.ended = true;
+        }
+        if (!more) go_on(fd);
+    }
+
+    void answer_first(int fd) {
+        connection& c = at(fd);
+        c.answer = c.rules->answer(memory_of(c.pieces.front()));
+        queue(op::send, fd);
+    }
+
+    void sent(int fd, int result) {
+        connection& c = at(fd);
+        c.broken = c.broken || result <= 0;
+        if (!c.broken) c.answer = c.answer.subspan(static_cast<std::size_t>(result));
+        if (!c.broken && !c.answer.empty()) return queue(op::send, fd);
+        do {  // of a broken connection nothing will be answered any more
+            give_back(c.pieces.front().buffer);
+            c.pieces.pop_front();
+        } while (c.broken && !c.pieces.empty());
+        if (!c.pieces.empty()) return answer_first(fd);
+        if (c.broken && c.receiving && !c.ended) shutdown(fd, SHUT_RDWR);  // the receive ends
+        go_on(fd);
+    }
+
+    /// Arms the receive again when it has ended before the stream; closes when all is done.
+    void go_on(int fd) {
+        connection& c = at(fd);
+        if (!c.rules || c.receiving) return;
+        if (c.ended || c.broken) {
+            if (!c.pieces.empty()) return;
+            c = {};
+            close(fd);
+        } else if (c.pieces.size() < pieces_max / 2) {
+            queue(op::recv, fd);
+        }
+    }
+
+    const server::options& given_;
+    std::size_t size_;
+    server::ring ring_;
+    io_uring_buf_ring* free_ = nullptr;
+    char* data_ = nullptr;
+    std::vector<connection> connections_;  // by descriptor
+    std::deque<int> starved_;              // found no buffer
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    auto given = server::start(argc, argv);
+    given.buffer = server::protocol(given).receive_max();
+    const int listener = server::listening_socket(given, 0);
+    server::announce(listener, "uring-multishot",
+                     server::ring_details() + ", multishot accept and recv, ring of 1024 buffers");
+    loop(given).run(listener);
+}

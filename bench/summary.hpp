@@ -1,0 +1,82 @@
+// summary.hpp: what several runs of one server under one load say together.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "histogram.hpp"
+#include "runner.hpp"
+#include "servers.hpp"
+#include "statistics.hpp"
+#include "workloads.hpp"
+
+namespace anel_bench {
+
+struct measured_server {
+    server_spec spec;
+    bool reference_again = false;
+    std::string left_out;  // why it does not take part; empty when it does
+    std::vector<run_result> runs;
+    std::optional<run_result> counted;  // a run of its own, in which system calls were counted
+};
+
+struct measured_cell {
+    workload work;
+    std::vector<measured_server> servers;  // the reference first, its repetition last
+};
+
+/// A median with its 95 % interval.
+struct estimate {
+    double median = 0;
+    interval range;
+};
+
+struct summary {
+    std::vector<double> rates;   // of the runs that counted
+    std::vector<double> cpu_ns;  // of a request
+    estimate rate;
+    estimate cpu;
+    double system_share = 0;  // of the CPU time
+    double switches = 0;      // of context, in a request
+    std::optional<double> syscalls;
+    std::optional<double> completions_per_call;
+    double connection_bytes = 0;  // of resident memory, for each connection
+    double lost_share = 0;        // UDP
+    double megabytes = 0;         // of replies, a second
+    double generator_share = 0;   // largest of a run
+    histogram latency;            // of all runs that counted, merged
+    histogram setup;
+    std::string details;
+    std::size_t disturbed = 0;
+    std::vector<std::string> errors;
+};
+
+/// A run counts when it has no error and was not disturbed.
+bool counts(const run_result& run);
+summary summarise(const measured_server& server, const load_options& load);
+
+/// How two medians compare.
+enum class verdict { tie, lower, higher };
+/// Of `own` against `other`: a tie when the intervals overlap or the medians differ by no more than
+/// `noise`.
+verdict compare(const estimate& own, const estimate& other, double noise);
+
+/// What io_uring did worse than readiness or blocking, computed: nobody chooses what is said.
+struct loss {
+    std::string workload;
+    std::string ring;   // the server on io_uring
+    std::string other;  // the one that was better
+    std::string what;   // "CPU a request", "requests/s" or "p99"
+    double factor = 1;  // how much worse, above 1
+};
+std::vector<loss> losses_of(const measured_cell& cell, double noise);
+/// How many comparisons of the same kind came out the other way, and as ties.
+struct score {
+    std::size_t wins = 0, ties = 0, losses = 0;
+};
+score score_of(const measured_cell& cell, double noise);
+
+}  // namespace anel_bench

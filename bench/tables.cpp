@@ -1,0 +1,178 @@
+// tables.cpp: a comparison on a terminal of 100 columns.
+//
+// CPU time per request is the figure servers are ranked by: it stays meaningful when the generator,
+// not the server, sets the rate.
+//
+// SPDX-License-Identifier: MIT
+#include "tables.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "environment.hpp"
+#include "text.hpp"
+
+namespace anel_bench {
+namespace {
+
+std::string percent(double share, int decimals) { return format("%.*f%%", decimals, 100 * share); }
+
+/// Half the interval, as a share of the median.
+std::string spread(const estimate& value) {
+    return percent((value.range.high - value.range.low) / 2 / value.median, 1);
+}
+
+std::string whole(double value) { return grouped(static_cast<std::uint64_t>(std::llround(value))); }
+
+std::string ratio_text(const summary& reference, const summary& server, double noise) {
+    const double ratio = reference.cpu.median / server.cpu.median;
+    return format("%.2f%s", ratio,
+                  compare(server.cpu, reference.cpu, noise) == verdict::tie ? " tie" : "");
+}
+
+std::vector<std::string> row_of(const measured_server& server, const summary& figures,
+                                const summary& reference, double noise) {
+    const std::string name = server.reference_again ? "reference again" : server.spec.name;
+    if (!server.left_out.empty()) return {name, server.left_out};
+    if (figures.rates.empty()) return {name, figures.errors.empty() ? "disturbed" : "failed"};
+    const auto latency = [&](double percentile) {
+        return human(figures.latency.percentile(percentile));
+    };
+    std::string calls;
+    if (figures.syscalls) calls = format("%.*f", *figures.syscalls < 1 ? 3 : 2, *figures.syscalls);
+    return {name,
+            whole(figures.rate.median),
+            spread(figures.rate),
+            whole(figures.cpu.median),
+            spread(figures.cpu),
+            reference.rates.empty() ? "" : ratio_text(reference, figures, noise),
+            latency(50),
+            latency(99),
+            latency(99.9),
+            calls};
+}
+
+}  // namespace
+
+double noise_of(const measured_cell& cell) {
+    const summary first = summarise(cell.servers.front(), cell.work.load);
+    const summary again = summarise(cell.servers.back(), cell.work.load);
+    return noise_floor(first.cpu_ns, again.cpu_ns).value_or(0);
+}
+
+std::string compare_heading(const comparison& all) {
+    std::string text = environment_line() + "\n";
+    if (all.cpus.server && all.cpus.load) {
+        text += format("server on CPU %d, load on CPU %d; loopback: no network card.",
+                       *all.cpus.server, *all.cpus.load);
+    } else {
+        text += "fewer than two usable CPUs: nothing is pinned; loopback.";
+    }
+    text += format(" Every byte is checked.\n%zu round%s of %.1f s each: medians, ± half the 95 %% "
+                   "bootstrap interval\n",
+                   all.options.rounds, all.options.rounds == 1 ? "" : "s",
+                   std::chrono::duration<double>(all.options.window).count());
+    if (!built_optimised()) text += "! this build is not optimised: its figures mean nothing\n";
+    return text;
+}
+
+std::string cell_text(const measured_cell& cell, const cpu_plan&) {
+    std::vector<summary> figures;
+    for (const auto& server : cell.servers) figures.push_back(summarise(server, cell.work.load));
+    const summary& reference = figures.front();
+    const double noise = noise_of(cell);
+    std::vector<std::vector<std::string>> rows{
+        {"server", "requests/s", "±", "CPU ns", "±", "ratio", "p50", "p99", "p99.9", "calls"}};
+    std::string notes;
+    std::size_t disturbed = 0;
+    double generator = 0;
+    for (std::size_t i = 0; i < figures.size(); ++i) {
+        const measured_server& server = cell.servers[i];
+        rows.push_back(row_of(server, figures[i], reference, noise));
+        disturbed += figures[i].disturbed;
+        generator = std::max(generator, figures[i].generator_share);
+        if (!figures[i].errors.empty()) {
+            notes += wrapped(format("! %s, %zu runs do not count: %s", server.spec.name.c_str(),
+                                    figures[i].errors.size(), figures[i].errors.front().c_str()));
+        }
+        if (figures[i].lost_share > 0) {
+            notes += format("  %s lost %.4f %% of the datagrams\n", server.spec.name.c_str(),
+                            100 * figures[i].lost_share);
+        }
+    }
+    std::string text = "\n" + cell.work.title + "\n" + table(rows);
+    text += format("noise floor ±%s: the reference measured twice.", percent(noise, 1).c_str());
+    text += format(" Generator: up to %s of its core.", percent(generator, 0).c_str());
+    if (disturbed > 0) text += format(" %zu disturbed runs discarded.", disturbed);
+    return text + "\n" + notes;
+}
+
+std::string curves_text(const std::vector<saturation_curve>& curves) {
+    if (curves.empty()) return "";
+    std::vector<std::vector<std::string>> rows{{"Poisson arrivals", "p99 ≤ 1 ms up to", "maximum"}};
+    for (const auto& point : curves.front().points) {
+        rows.front().push_back(format("p99 at %.0f%%", 100 * point.share));
+    }
+    for (const saturation_curve& curve : curves) {
+        auto& row = rows.emplace_back();
+        row = {curve.spec.name, whole(knee_of(curve)), whole(curve.maximum)};
+        for (const curve_point& point : curve.points) {
+            const point_figures figures = figures_of(point, curve.load);
+            row.push_back(figures.invalid.empty() ? human(figures.latency.percentile(99))
+                                                  : "INVALID");
+        }
+    }
+    // Eleven points do not fit into 100 columns: every second one then.
+    if (rows.front().size() > 9) {
+        for (auto& row : rows) {
+            std::vector<std::string> kept(row.begin(), row.begin() + 3);
+            for (std::size_t i = 3; i < row.size(); i += 2) kept.push_back(row[i]);
+            row = kept;
+        }
+    }
+    return "\nlatency against rate, open loop, ping-pong with 64 connections; 100% is the server's "
+           "own maximum\n" +
+           table(rows) +
+           "INVALID: generator-bound, it sent late; or disturbed. The report has every point.\n";
+}
+
+std::string conclusions_text(const comparison& all) {
+    score total;
+    std::string losses;
+    for (const auto& cell : all.cells) {
+        const double noise = noise_of(cell);
+        const score one = score_of(cell, noise);
+        total.wins += one.wins;
+        total.ties += one.ties;
+        total.losses += one.losses;
+        for (const loss& lost : losses_of(cell, noise)) {
+            losses += wrapped(format("  %s: %s is %.2f× worse than %s in %s", lost.workload.c_str(),
+                                     lost.ring.c_str(), lost.factor, lost.other.c_str(),
+                                     lost.what.c_str()));
+        }
+    }
+    std::string text =
+        format("\nwhere io_uring loses (of %zu comparisons: %zu better, %zu ties, "
+               "%zu worse)\n",
+               total.wins + total.ties + total.losses, total.wins, total.ties, total.losses);
+    text += losses.empty() ? "  nowhere in this run\n" : losses;
+    if (all.outside) {
+        const auto& out = *all.outside;
+        if (out.error.empty()) {
+            text += wrapped(format(
+                "agreement: %s sees %s requests/s of %s, ours %s (%+.0f %%); p50 %.0f µs, ours "
+                "%.0f µs",
+                out.tool.c_str(), whole(out.rate).c_str(), out.server.c_str(),
+                whole(out.own_rate).c_str(), 100 * (out.own_rate / out.rate - 1), out.p50_us,
+                out.own_p50_us));
+        } else {
+            text += wrapped("agreement: " + out.tool + " gave no figure: " + out.error);
+        }
+    } else if (all.complete) {
+        text += "agreement with another tool: not checked, redis-benchmark is not installed\n";
+    }
+    if (!all.complete) text += "! interrupted: what is here is complete, the rest is missing\n";
+    return text;
+}
+
+}  // namespace anel_bench
