@@ -1,7 +1,252 @@
-// page.cpp: stub
+// page.cpp: the report as one page: text, figures, tables; no script, nothing from outside.
+//
+// Made from the data of a comparison alone, so that it can be made again from data.json. Says what
+// was lost as loudly as what was won: that section is computed and cannot be left out.
+//
 // SPDX-License-Identifier: MIT
-#include "report.hpp"
 #include <nlohmann/json.hpp>
+
+#include "page_style.hpp"
+#include "plots.hpp"
+#include "report.hpp"
+#include "svg.hpp"
+#include "text.hpp"
+
 namespace anel_bench {
-std::string page_of(const nlohmann::ordered_json&) { return ""; }
+namespace {
+
+std::string text_of(const json& value) { return escaped(value.get<std::string>()); }
+
+std::string whole(const json& value) {
+    return grouped(static_cast<std::uint64_t>(value.get<double>() + 0.5));
+}
+
+std::string with_spread(const json& estimate) {
+    const double middle = estimate.at("median");
+    const double half = (estimate.at("high").get<double>() - estimate.at("low").get<double>()) / 2;
+    return whole(estimate.at("median")) + format(" <small>±%.1f %%</small>", 100 * half / middle);
+}
+
+std::string head(const json& data) {
+    std::string text = "<h1>io_uring, epoll, poll and blocking threads</h1>\n<p class=\"lead\">" +
+                       text_of(data.at("machine")) + " · " + text_of(data.at("started")) +
+                       "</p>\n<p>";
+    if (data.at("server_cpu").is_null()) {
+        text += "Fewer than two usable CPUs: nothing is pinned. ";
+    } else {
+        text += format("Server on CPU %d, load on CPU %d. ", data.at("server_cpu").get<int>(),
+                       data.at("load_cpu").get<int>());
+    }
+    text +=
+        format("Loopback: no network card, no interrupts. Every byte is checked. %d interleaved "
+               "rounds; medians with 95 %% bootstrap intervals; what lies within them, or within "
+               "the noise floor, is a tie.</p>\n",
+               data.at("rounds").get<int>());
+    if (data.at("complete") == false) {
+        text += "<p class=\"warning\">This run was interrupted: what is here is complete, the rest "
+                "is missing.</p>\n";
+    }
+    if (data.at("optimised_build") == false) {
+        text += "<p class=\"warning\">This build is not optimised: its figures mean nothing.</p>\n";
+    }
+    return text;
+}
+
+/// The headline: not the peak, but the last rate that meets the objective.
+std::string knees(const json& data) {
+    if (data.at("curves").empty()) return "";
+    std::string rows;
+    for (const auto& curve : data.at("curves")) {
+        const double knee = curve.at("knee_per_s");
+        rows += "<tr><th>" + text_of(curve.at("server")) + "</th><td>" +
+                (knee > 0 ? whole(curve.at("knee_per_s")) : "none") + "</td><td>" +
+                whole(curve.at("maximum_per_s")) + "</td></tr>\n";
+    }
+    return "<section id=\"knees\"><h2>What each serves within the "
+           "objective</h2>\n<table><thead><tr>"
+           "<th>server</th><th>requests/s with p99 ≤ 1 ms</th><th>closed-loop maximum</th></tr>"
+           "</thead><tbody>" +
+           rows +
+           "</tbody></table>\n<p>The first figure is the highest rate measured up to which every "
+           "valid point meets the objective, with requests that arrive at random whether the "
+           "server "
+           "is ready or not. Points at which the generator itself was late say nothing and are "
+           "left "
+           "out, so a high figure is a lower bound.</p></section>\n";
+}
+
+std::string losses(const json& data) {
+    std::string rows;
+    int better = 0, ties = 0, worse = 0;
+    for (const auto& cell : data.at("cells")) {
+        const auto& score = cell.at("io_uring_against_others");
+        better += score.at("better").get<int>();
+        ties += score.at("ties").get<int>();
+        worse += score.at("worse").get<int>();
+        for (const auto& lost : cell.at("where_io_uring_loses")) {
+            rows += "<tr><th>" + text_of(cell.at("workload")) + "</th><td>" +
+                    text_of(lost.at("server")) + "</td><td>" + text_of(lost.at("against")) +
+                    "</td><td>" + text_of(lost.at("in")) + "</td><td>" +
+                    format("%.2f×", lost.at("times_worse").get<double>()) + "</td></tr>\n";
+        }
+    }
+    std::string text = "<section id=\"where-io-uring-loses\"><h2>Where io_uring loses</h2>\n";
+    text += format("<p>Of %d comparisons of a server on io_uring with one that is not, in CPU time "
+                   "and in rate, %d came out better, %d as ties and %d worse. These are the worse "
+                   "ones, all of them:</p>\n",
+                   better + ties + worse, better, ties, worse);
+    if (rows.empty()) return text + "<p>None in this run.</p></section>\n";
+    return text +
+           "<div class=\"scroll\"><table><thead><tr><th>workload</th><th>on io_uring</th>"
+           "<th>worse than</th><th>in</th><th>by</th></tr></thead><tbody>" +
+           rows + "</tbody></table></div></section>\n";
+}
+
+std::string row_of(const json& server, const json& cell) {
+    const bool again = server.at("reference_again");
+    std::string name = text_of(server.at("server"));
+    if (again) name += " <small>again</small>";
+    if (server.contains("left_out")) {
+        return "<tr><th>" + name + "</th><td colspan=\"10\" class=\"none\">" +
+               text_of(server.at("left_out")) + "</td></tr>\n";
+    }
+    if (!server.contains("requests_per_s")) {
+        std::string why = "every run was disturbed";
+        if (!server.at("errors").empty()) why = text_of(server.at("errors").front());
+        return "<tr><th>" + name + "</th><td colspan=\"10\" class=\"none\">" + why + "</td></tr>\n";
+    }
+    const auto& latency = server.at("latency_ns");
+    const auto time = [&](const char* which) { return short_time(latency.at(which)); };
+    const auto optional = [&](const char* key) {
+        const auto& value = server.at(key);
+        return value.is_null() ? std::string("–") : format("%.3g", value.get<double>());
+    };
+    std::string ratio = "–";
+    if (server.contains("cpu_against_reference")) {
+        const auto& against = server.at("cpu_against_reference");
+        ratio = format("%.2f", against.at("ratio").get<double>());
+        if (against.at("cpu_is") == "tie") ratio += " <small>tie</small>";
+    }
+    std::string row = "<tr><th>" + name + "</th>";
+    for (const std::string& cell_text :
+         {with_spread(server.at("requests_per_s")), with_spread(server.at("cpu_ns_per_request")),
+          format("%.0f %%", 100 * server.at("system_share_of_cpu").get<double>()), ratio,
+          time("p50"), time("p90"), time("p99"), time("p99.9"), time("max"),
+          optional("system_calls_per_request"), optional("completions_per_system_call"),
+          format("%.2f", server.at("context_switches_per_request").get<double>())}) {
+        row += "<td>" + cell_text + "</td>";
+    }
+    if (cell.at("load").at("protocol") == "udp") {
+        row += format("<td>%.4f %%</td>", 100 * server.at("lost_share").get<double>());
+    } else if (cell.at("load").at("connection_per_request") == true) {
+        row += "<td>" + short_time(server.at("connect_ns").at("p50")) + "</td>";
+    } else {
+        row += format("<td>%.0f</td>", server.at("reply_megabytes_per_s").get<double>());
+    }
+    return row + "</tr>\n";
+}
+
+std::string table_of(const json& cell) {
+    const char* last = cell.at("load").at("protocol") == "udp"                ? "lost"
+                       : cell.at("load").at("connection_per_request") == true ? "connect p50"
+                                                                              : "MB/s";
+    std::string text = "<div class=\"scroll\"><table><thead><tr><th>server</th>";
+    for (const char* name :
+         {"requests/s", "CPU ns a request", "kernel", "ratio", "p50", "p90", "p99", "p99.9", "max",
+          "calls a request", "completions a call", "switches a request", last}) {
+        text += std::string("<th>") + name + "</th>";
+    }
+    text += "</tr></thead><tbody>";
+    int disturbed = 0;
+    for (const auto& server : cell.at("servers")) {
+        text += row_of(server, cell);
+        disturbed += server.value("runs_disturbed", 0);
+    }
+    return text +
+           format("</tbody></table></div>\n<p class=\"note\">Ratio: CPU time of the reference "
+                  "(%s) ÷ this one; above 1 is cheaper. Noise floor ±%.1f %%: the reference "
+                  "measured twice. Disturbed runs discarded: %d.</p>\n",
+                  text_of(cell.at("reference")).c_str(), 100 * cell.at("noise_floor").get<double>(),
+                  disturbed);
+}
+
+std::string cells(const json& data) {
+    std::string text = "<section id=\"workloads\"><h2>Every workload</h2>\n";
+    for (const auto& cell : data.at("cells")) {
+        text += "<article><h3 id=\"" + text_of(cell.at("workload")) + "\">" +
+                text_of(cell.at("title")) + "</h3>\n<p>" + text_of(cell.at("shows")) + ".</p>\n" +
+                table_of(cell) + cpu_per_request(cell) + percentile_spectrum(cell) + "</article>\n";
+    }
+    return text + "</section>\n";
+}
+
+std::string agreement(const json& data) {
+    std::string text = "<section id=\"agreement\"><h2>Agreement with another tool</h2>\n<p>";
+    const auto& out = data.at("outside_tool");
+    if (out.is_null()) {
+        text += "Not checked: redis-benchmark is not installed, or the run was interrupted.";
+    } else if (!out.at("error").get<std::string>().empty()) {
+        text += text_of(out.at("tool")) + " gave no figure: " + text_of(out.at("error"));
+    } else {
+        const double own = out.at("own_requests_per_s"), theirs = out.at("requests_per_s");
+        text += text_of(out.at("tool")) +
+                format(" sees %s requests/s of %s with 64 connections and 64 bytes, our generator "
+                       "%s (%+.0f %%); p50 %.0f µs against our %.0f µs. It parses what it "
+                       "receives and we compare bytes, so it is the slower client.",
+                       grouped(static_cast<std::uint64_t>(theirs)).c_str(),
+                       text_of(out.at("server")).c_str(),
+                       grouped(static_cast<std::uint64_t>(own)).c_str(), 100 * (own / theirs - 1),
+                       out.at("p50_us").get<double>(), out.at("own_p50_us").get<double>());
+    }
+    return text + "</p></section>\n";
+}
+
+std::string foot(const json& data) {
+    std::string text =
+        "<section id=\"limits\"><h2>What was not measured</h2>\n<p>Real network cards "
+        "and their interrupts, more than one server thread, zero copy (loopback always "
+        "copies), SQPOLL, kernels other than this one. A peak is not a service "
+        "level.</p></section>\n<section id=\"servers\"><h2>The servers</h2>\n<dl>";
+    for (const auto& server : data.at("servers")) {
+        std::string details;
+        for (const auto& cell : data.at("cells")) {
+            for (const auto& row : cell.at("servers")) {
+                if (row.at("server") == server.at("name") && row.contains("details") &&
+                    details.empty()) {
+                    details = text_of(row.at("details"));
+                }
+            }
+        }
+        text += "<dt>" + text_of(server.at("name")) + "</dt><dd>" + text_of(server.at("what")) +
+                (details.empty() ? "" : ": " + details) + "</dd>\n";
+    }
+    text += "</dl></section>\n<section id=\"repeat\"><h2>To repeat it</h2>\n<pre>./dev build\n"
+            "build/release/bench/" +
+            text_of(data.at("command")) +
+            "</pre></section>\n<section id=\"environment\"><h2>Environment</h2>\n<details><summary>"
+            "everything that decides the result</summary>";
+    for (const auto& [group, facts] : data.at("environment").items()) {
+        text += "<h3>" + escaped(group) + "</h3><table>";
+        for (const auto& [name, value] : facts.items()) {
+            text += "<tr><th>" + escaped(name) + "</th><td class=\"fact\">" + text_of(value) +
+                    "</td></tr>\n";
+        }
+        text += "</table>";
+    }
+    return text + "</details></section>\n";
+}
+
+}  // namespace
+
+std::string page_of(const json& data) {
+    return std::string("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+                       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                       "<link rel=\"icon\" href=\"data:,\">\n"
+                       "<title>anel-bench: io_uring compared</title>\n<style>") +
+           page_style + "</style></head>\n<body><main>\n" + head(data) + knees(data) +
+           latency_against_rate(data) + heat_map(data) + losses(data) +
+           calls_against_connections(data) + memory_per_connection(data) + cells(data) +
+           agreement(data) + foot(data) + "</main></body></html>\n";
+}
+
 }  // namespace anel_bench

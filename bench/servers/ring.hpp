@@ -4,6 +4,7 @@
 #pragma once
 
 #include <liburing.h>
+#include <sys/mman.h>
 
 #include <cstdint>
 
@@ -60,6 +61,48 @@ public:
 private:
     io_uring ring_{};
 };
+
+/// Buffers that the kernel takes from when data is there: one ring of them for all connections.
+class buffer_ring {
+public:
+    /// `count` is a power of two.
+    buffer_ring(ring& owner, unsigned count, std::size_t size) : count_(count), size_(size) {
+        void* memory = mmap(nullptr, count * (size + sizeof(io_uring_buf)), PROT_READ | PROT_WRITE,
+                            MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+        if (memory == MAP_FAILED) die("mmap", errno);
+        free_ = static_cast<io_uring_buf_ring*>(memory);
+        data_ = static_cast<char*>(memory) + count * sizeof(io_uring_buf);
+        io_uring_buf_reg shared{};
+        shared.ring_addr = reinterpret_cast<std::uint64_t>(free_);
+        shared.ring_entries = count;
+        const int result = io_uring_register_buf_ring(owner.native(), &shared, 0);
+        if (result < 0) die("io_uring_register_buf_ring", -result);
+        io_uring_buf_ring_init(free_);
+        for (unsigned i = 0; i < count; ++i) give_back(static_cast<std::uint16_t>(i));
+    }
+
+    [[nodiscard]] char* at(std::uint16_t buffer) const noexcept { return data_ + buffer * size_; }
+    void give_back(std::uint16_t buffer) {
+        io_uring_buf_ring_add(free_, at(buffer), static_cast<unsigned>(size_), buffer,
+                              io_uring_buf_ring_mask(count_), 0);
+        io_uring_buf_ring_advance(free_, 1);
+    }
+
+private:
+    unsigned count_;
+    std::size_t size_;
+    io_uring_buf_ring* free_ = nullptr;
+    char* data_ = nullptr;
+};
+
+/// What an accept completed with: true for a connection, made ready for use.
+inline bool is_connection(int fd) {
+    if (fd == -ECONNABORTED || fd == -EPROTO || fd == -EINTR) return false;
+    if (fd < 0) die("accept", -fd);
+    const int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return true;
+}
 
 inline std::string ring_details() {
     return "liburing " BENCH_LIBURING_VERSION

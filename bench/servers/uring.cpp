@@ -64,10 +64,7 @@ private:
     }
 
     void accepted(int fd) {
-        if (fd == -ECONNABORTED || fd == -EPROTO || fd == -EINTR) return;
-        if (fd < 0) server::die("accept", -fd);
-        const int one = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        if (!server::is_connection(fd)) return;
         const auto index = static_cast<std::size_t>(fd);
         if (connections_.size() <= index) connections_.resize(2 * index);
         at(fd).rules = std::make_unique<server::protocol>(given_);

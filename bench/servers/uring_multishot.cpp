@@ -7,8 +7,6 @@
 // cancelled until they have gone. Needs Linux 6.1 and liburing 2.3.
 //
 // SPDX-License-Identifier: MIT
-#include <sys/mman.h>
-
 #include <deque>
 #include <memory>
 
@@ -37,20 +35,8 @@ struct connection {
 
 class loop {
 public:
-    explicit loop(const server::options& given) : given_(given), size_(given.buffer) {
-        void* memory = mmap(nullptr, buffers * (size_ + sizeof(io_uring_buf)),
-                            PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
-        if (memory == MAP_FAILED) server::die("mmap", errno);
-        free_ = static_cast<io_uring_buf_ring*>(memory);
-        data_ = static_cast<char*>(memory) + buffers * sizeof(io_uring_buf);
-        io_uring_buf_reg shared{};
-        shared.ring_addr = reinterpret_cast<std::uint64_t>(free_);
-        shared.ring_entries = buffers;
-        const int result = io_uring_register_buf_ring(ring_.native(), &shared, 0);
-        if (result < 0) server::die("io_uring_register_buf_ring", -result);
-        io_uring_buf_ring_init(free_);
-        for (unsigned i = 0; i < buffers; ++i) give_back(static_cast<std::uint16_t>(i));
-    }
+    explicit loop(const server::options& given)
+        : given_(given), free_(ring_, buffers, given.buffer) {}
 
     [[noreturn]] void run(int listener) {
         connections_.resize(static_cast<std::size_t>(listener) + 1);
@@ -67,14 +53,6 @@ public:
 
 private:
     connection& at(int fd) { return connections_[static_cast<std::size_t>(fd)]; }
-    std::span<char> memory_of(const piece& p) { return {data_ + p.buffer * size_, p.size}; }
-
-    void give_back(std::uint16_t buffer) {
-        io_uring_buf_ring_add(free_, data_ + buffer * size_, static_cast<unsigned>(size_), buffer,
-                              io_uring_buf_ring_mask(buffers), 0);
-        io_uring_buf_ring_advance(free_, 1);
-    }
-
     void queue(op operation, int fd) {
         io_uring_sqe* sqe = ring_.next();
         connection& c = at(fd);
@@ -112,10 +90,7 @@ private:
     }
 
     void accepted(int fd) {
-        if (fd == -ECONNABORTED || fd == -EPROTO || fd == -EINTR) return;
-        if (fd < 0) server::die("accept", -fd);
-        const int one = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        if (!server::is_connection(fd)) return;
         const auto index = static_cast<std::size_t>(fd);
         if (connections_.size() <= index) connections_.resize(2 * index);
         at(fd).rules = std::make_unique<server::protocol>(given_);
@@ -141,7 +116,7 @@ private:
 
     void answer_first(int fd) {
         connection& c = at(fd);
-        c.answer = c.rules->answer(memory_of(c.pieces.front()));
+        c.answer = c.rules->answer({free_.at(c.pieces.front().buffer), c.pieces.front().size});
         queue(op::send, fd);
     }
 
@@ -151,7 +126,7 @@ private:
         if (!c.broken) c.answer = c.answer.subspan(static_cast<std::size_t>(result));
         if (!c.broken && !c.answer.empty()) return queue(op::send, fd);
         do {  // of a broken connection nothing will be answered any more
-            give_back(c.pieces.front().buffer);
+            free_.give_back(c.pieces.front().buffer);
             c.pieces.pop_front();
         } while (c.broken && !c.pieces.empty());
         if (!c.pieces.empty()) return answer_first(fd);
@@ -173,10 +148,8 @@ private:
     }
 
     const server::options& given_;
-    std::size_t size_;
     server::ring ring_;
-    io_uring_buf_ring* free_ = nullptr;
-    char* data_ = nullptr;
+    server::buffer_ring free_;
     std::vector<connection> connections_;  // by descriptor
     std::deque<int> starved_;              // found no buffer
 };

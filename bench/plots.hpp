@@ -1,0 +1,29 @@
+// plots.hpp: the figures of a report, each made from the data of a comparison.
+//
+// A figure whose data is missing, from a partial run say, is empty text.
+//
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace anel_bench {
+
+using json = nlohmann::ordered_json;
+
+/// A figure with its caption.
+std::string figure(const std::string& id, const std::string& title, const std::string& content,
+                   const std::string& caption);
+
+std::string latency_against_rate(const json& data);
+std::string percentile_spectrum(const json& cell);
+std::string cpu_per_request(const json& cell);
+std::string calls_against_connections(const json& data);
+std::string heat_map(const json& data);
+std::string memory_per_connection(const json& data);
+
+/// The class that gives a server its colour and, for lines, its dashes.
+std::string series_of(const std::string& server);
+
+}  // namespace anel_bench

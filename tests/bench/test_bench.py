@@ -1,0 +1,261 @@
+# test_bench.py: anel-bench end to end: what its generator notices, and what its reports contain.
+# SPDX-License-Identifier: MIT
+"""ANEL_BIN is the build directory. Rates and latencies are not tested, except where a stopped
+server makes a difference of a hundred times."""
+
+import html.parser
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import socketserver
+import subprocess
+import tempfile
+import threading
+import unittest
+
+BENCH = os.path.join(os.environ["ANEL_BIN"], "bench")
+DEADLINE = 60
+
+
+def anel_bench(*arguments, expect=0):
+    ran = subprocess.run([os.path.join(BENCH, "anel-bench"), *arguments], capture_output=True,
+                         text=True, timeout=DEADLINE, check=False)
+    if expect is not None and ran.returncode != expect:
+        raise AssertionError(f"exit code {ran.returncode}:\n{ran.stdout}{ran.stderr}")
+    return ran
+
+
+class Server:
+    """One of the servers by hand, on a free port."""
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen([os.path.join(BENCH, "servers", command[0]), *command[1:],
+                                         "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+        self.address = re.match(r"listening on (\S+) \(", self.process.stdout.readline())[1]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(DEADLINE)
+        self.process.stdout.close()
+
+
+def load(server, *options, expect=0):
+    ran = anel_bench("load", server.address, "--json", *options, expect=expect)
+    return json.loads(ran.stdout)
+
+
+SHORT = ("--seconds", "0.2", "--warmup", "0.05")
+
+
+class Generator(unittest.TestCase):
+    def test_every_kind_of_load_gets_its_answers(self):
+        kinds = {
+            "closed": (),
+            "pipelined": ("--pipeline", "8"),
+            "longer replies": ("--times", "16"),
+            "even": ("--rate", "2000"),
+            "poisson": ("--rate", "2000", "--poisson"),
+            "churn": ("--churn",),
+            "idle and slow": ("--idle", "20", "--slow", "3", "--times", "16"),
+        }
+        for name, options in kinds.items():
+            times = ("--times", "16") if "16" in options else ()
+            with self.subTest(name), Server("epoll", *times) as server:
+                result = load(server, "--connections", "8", *options, *SHORT)
+                self.assertGreater(result["requests"], 0)
+                self.assertEqual(result["latency_ns"]["count"] > 0, True)
+
+    def test_datagrams(self):
+        with Server("epoll", "--udp") as server:
+            result = load(server, "--udp", "--connections", "4", *SHORT)
+            self.assertGreater(result["requests"], 0)
+            self.assertEqual(result["lost"], 0)
+
+    def test_datagrams_that_nobody_answers_are_lost(self):
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(silent.close)
+        silent.bind(("127.0.0.1", 0))
+        ran = anel_bench("load", "127.0.0.1:%d" % silent.getsockname()[1], "--json", "--udp",
+                         "--connections", "2", "--seconds", "0.5", "--warmup", "0", expect=1)
+        self.assertGreaterEqual(json.loads(ran.stdout)["lost"], 4)
+
+    def test_an_open_loop_offers_its_rate_and_reports_its_own_lateness(self):
+        with Server("epoll") as server:
+            result = load(server, "--connections", "8", "--rate", "5000", "--seconds", "0.5")
+            self.assertAlmostEqual(result["offered_per_s"], 5000, delta=50)
+            self.assertEqual(result["slip_ns"]["count"] > 2000, True)
+
+    def test_a_wrong_byte_is_noticed(self):
+        class Liar(socketserver.BaseRequestHandler):
+            def handle(self):
+                seen = 0
+                while data := self.request.recv(4096):
+                    if seen <= 5000 < seen + len(data):
+                        place = 5000 - seen
+                        data = data[:place] + bytes([data[place] ^ 1]) + data[place + 1:]
+                    seen += len(data)
+                    try:
+                        self.request.sendall(data)
+                    except OSError:
+                        return
+
+        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Liar) as server:
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            ran = anel_bench("load", "127.0.0.1:%d" % server.server_address[1], "--json",
+                             "--connections", "1", *SHORT, expect=1)
+            server.shutdown()
+        errors = json.loads(ran.stdout)["errors"]
+        self.assertEqual(errors["corrupted"], 1)
+        self.assertIn("wrong byte", errors["first"])
+
+    def test_a_server_that_stands_still_shows_in_an_open_loop_and_hides_in_a_closed_one(self):
+        def p99(*options):
+            with Server("epoll") as server:
+                pid = server.process.pid
+                stop = threading.Timer(0.5, os.kill, (pid, signal.SIGSTOP))
+                go_on = threading.Timer(0.9, os.kill, (pid, signal.SIGCONT))
+                stop.start()
+                go_on.start()
+                return load(server, "--connections", "4", "--seconds", "1.2", "--warmup", "0.2",
+                            *options)["latency_ns"]["p99"] / 1e6
+
+        # For a third of the time nobody is served. Requests that are due meanwhile wait for up to
+        # 400 ms; a closed loop has four requests that wait, and thousands that do not.
+        self.assertGreater(p99("--rate", "2000"), 100)
+        self.assertLess(p99(), 50)
+
+    def test_latencies_in_the_text_of_hdrhistogram(self):
+        with Server("epoll") as server, tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "latency.hgrm")
+            result = load(server, "--connections", "4", "--hdr", file, *SHORT)
+            with open(file, encoding="utf-8") as text:
+                lines = text.read().splitlines()
+        self.assertEqual(lines[0].split(), ["Value", "Percentile", "TotalCount",
+                                            "1/(1-Percentile)"])
+        rows = [line.split() for line in lines[2:] if not line.startswith("#")]
+        self.assertEqual(int(rows[-1][2]), result["latency_ns"]["count"])
+        self.assertEqual(float(rows[-1][1]), 1)
+        values = [float(row[0]) for row in rows]
+        self.assertEqual(values, sorted(values))
+
+
+class PageReader(html.parser.HTMLParser):
+    """Collects what a page holds, and whether its elements are closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.tags, self.links = [], [], set(), []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        for name, value in attributes:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("src", "href", "srcset", "action"):
+                self.links.append(value)
+        if tag not in ("meta", "link", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.add(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-3:]}"
+        self.open.pop()
+
+
+class Comparison(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.command = ["compare", "--servers", "epoll,threads,anel-epoll", "--workloads",
+                        "ping-pong,churn,udp", "--rounds", "2", "--seconds", "0.05", "--no-calls",
+                        "--out", self.folder]
+
+    def read(self, name):
+        with open(os.path.join(self.folder, name), encoding="utf-8") as file:
+            return file.read()
+
+    def check_page(self):
+        page = PageReader()
+        page.feed(self.read("index.html"))
+        self.assertEqual(page.open, [])
+        self.assertEqual(len(page.ids), len(set(page.ids)), "an id is used twice")
+        self.assertNotIn("script", page.tags)
+        self.assertEqual([link for link in page.links if not link.startswith("data:")], [])
+        return page
+
+    def check_in_browser(self):
+        """Where there is a headless Chromium: it draws the page, and its console stays empty."""
+        names = ("chromium-headless-shell", "chromium", "google-chrome")
+        browser = next(filter(None, map(shutil.which, names)), None)
+        if browser is None:
+            return
+        picture = os.path.join(self.folder, "page.png")
+        ran = subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu",
+                              "--enable-logging=stderr", "--screenshot=" + picture,
+                              "--window-size=400,4000",
+                              "--user-data-dir=" + os.path.join(self.folder, "profile"),
+                              "file://" + os.path.join(self.folder, "index.html")],
+                             capture_output=True, text=True, timeout=DEADLINE, check=True)
+        self.assertNotIn("CONSOLE", ran.stderr)
+        self.assertGreater(os.path.getsize(picture), 20_000)
+
+    def test_a_report_is_complete_and_self_contained(self):
+        ran = anel_bench(*self.command, expect=None)  # a disturbed run is no failure here
+        self.assertLessEqual(max(map(len, ran.stdout.splitlines())), 100 + len(self.folder))
+        self.assertIn("where io_uring loses", ran.stdout)
+        data = json.loads(self.read("data.json"))
+        self.assertEqual((data["schema"], data["complete"]), (2, True))
+        self.assertEqual([cell["workload"] for cell in data["cells"]],
+                         ["ping-pong", "churn", "udp"])
+        for cell in data["cells"]:
+            names = [(one["server"], one["reference_again"]) for one in cell["servers"]]
+            self.assertEqual(names[0], ("epoll", False))
+            self.assertEqual(names[-1], ("epoll", True))
+            for server in cell["servers"]:
+                self.assertEqual(server["errors"], [])
+        self.assertEqual([curve["server"] for curve in data["curves"]],
+                         ["epoll", "threads", "anel-epoll"])
+        page = self.check_page()
+        for figure in ("latency-against-rate", "heat-map", "where-io-uring-loses", "environment",
+                       "memory", "agreement", "cpu-ping-pong", "spectrum-churn"):
+            self.assertIn(figure, page.ids)
+        self.assertIn("anel-bench compare --servers", self.read("repro.sh"))
+        self.check_in_browser()
+        again = anel_bench("page", os.path.join(self.folder, "data.json")).stdout
+        self.assertEqual(again, self.read("index.html"))
+
+    def test_an_interrupt_leaves_a_valid_partial_report(self):
+        self.command[self.command.index("0.05")] = "0.3"
+        running = subprocess.Popen([os.path.join(BENCH, "anel-bench"), *self.command],
+                                   stdout=subprocess.PIPE, text=True)
+        for line in running.stdout:
+            if line.startswith("noise floor"):  # the first table is there
+                break
+        running.send_signal(signal.SIGINT)
+        rest = running.stdout.read()
+        self.assertEqual(running.wait(DEADLINE), 128 + signal.SIGINT)
+        running.stdout.close()
+        self.assertIn("interrupted", rest)
+        data = json.loads(self.read("data.json"))
+        self.assertEqual(data["complete"], False)
+        self.assertGreaterEqual(len(data["cells"]), 1)
+        self.check_page()
+
+    def test_unknown_names_are_refused_with_those_that_are_known(self):
+        ran = anel_bench("compare", "--servers", "nginx", expect=1)
+        self.assertIn('unknown server "nginx"', ran.stderr)
+        self.assertIn("anel-io_uring", ran.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
