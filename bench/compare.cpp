@@ -30,20 +30,32 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto run_overhead = 200ms;  // starting and stopping a server, connecting, ending
+constexpr std::size_t curve_rounds = 3;
 constexpr auto curve_servers = {"uring", "epoll", "threads", "anel-io_uring", "anel-epoll"};
 
-/// Holds a lock that others who measure or build on this machine hold too.
-class turn {
+/// A lock that others who measure or build on this machine hold too. Given up now and then, between
+/// two workloads, so that they have their turn.
+class turns {
 public:
-    explicit turn(const std::string& file) {
+    explicit turns(const std::string& file) {
         if (file.empty()) return;
         lock_ = unique_fd(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
         if (!lock_) fail("open " + file);
-        if (flock(lock_.get(), LOCK_EX) != 0) fail("flock " + file);
+    }
+    /// Waits for our turn, unless it has begun a short while ago.
+    void take() {
+        const auto now = std::chrono::steady_clock::now();
+        if (!lock_ || now < ours_until_) return;
+        flock(lock_.get(), LOCK_UN);
+        if (flock(lock_.get(), LOCK_EX) != 0) fail("flock");
+        ours_until_ = std::chrono::steady_clock::now() + turn_length;
     }
 
 private:
+    static constexpr auto turn_length = 120s;
+
     unique_fd lock_;
+    std::chrono::steady_clock::time_point ours_until_;
 };
 
 template <class Named>
@@ -98,16 +110,16 @@ public:
         for (measured_cell& cell : all_.cells) {
             measure(cell);
             line_.erase();
-            std::fputs(cell_text(cell, all_.cpus).c_str(), stdout);
+            std::fputs(cell_text(cell, all_.places).c_str(), stdout);
             std::fflush(stdout);
         }
         for (saturation_curve& curve : all_.curves) measure(curve);
         line_.erase();
         std::fputs(curves_text(all_.curves).c_str(), stdout);
-        const turn ours(options_.turns_file);
+        turns_.take();
         line_.step("the same point with another tool", outside_takes());
         all_.outside = check_with_outside_tool(all_.cells.front().servers.front().spec,
-                                               options_.window, all_.cpus, ctrl_c_);
+                                               options_.window, all_.places, ctrl_c_);
         line_.erase();
     }
 
@@ -115,26 +127,30 @@ private:
     [[nodiscard]] std::chrono::nanoseconds run_takes() const {
         return options_.window + options_.warmup + run_overhead;
     }
-    [[nodiscard]] std::chrono::nanoseconds outside_takes() const { return 4 * run_takes(); }
+    [[nodiscard]] std::chrono::nanoseconds outside_takes() const { return 6 * run_takes(); }
     [[nodiscard]] std::chrono::nanoseconds planned() const {
         std::size_t runs = 0;
         for (const auto& cell : all_.cells) {
             runs += cell.servers.size() * (options_.rounds + (options_.count_calls ? 1 : 0));
         }
-        for (const auto& curve : all_.curves) runs += curve.points.size() * curve_rounds();
+        for (const auto& curve : all_.curves) runs += curve.points.size() * curve_rounds;
         return static_cast<std::int64_t>(runs) * run_takes() + outside_takes();
     }
-    [[nodiscard]] std::size_t curve_rounds() const { return options_.quick ? 1 : 3; }
 
+    run_result one_run(const server_spec& spec, const load_options& load) {
+        run_result result = run_once(spec, load, all_.places, false, ctrl_c_);
+        result.counts_anyway = options_.count_disturbed;
+        return result;
+    }
     void run(measured_server& server, const load_options& load, const std::string& what) {
         line_.step(what + ": " + server.spec.name, run_takes());
-        server.runs.push_back(run_once(server.spec, load, all_.cpus, false, ctrl_c_));
+        server.runs.push_back(one_run(server.spec, load));
     }
 
     void measure(measured_cell& cell) {
+        turns_.take();
         const load_options& load = cell.work.load;
         for (std::size_t round = 0; round < options_.rounds; ++round) {
-            const turn ours(options_.turns_file);
             for (std::size_t i = 0; i < cell.servers.size(); ++i) {
                 const std::size_t at = round % 2 == 0 ? i : cell.servers.size() - 1 - i;
                 measured_server& server = cell.servers[at];
@@ -148,27 +164,26 @@ private:
                 return static_cast<std::size_t>(std::count_if(
                            server.runs.begin(), server.runs.end(), counts)) < options_.rounds;
             };
-            const turn ours(options_.turns_file);
             for (std::size_t more = 0; more < options_.rounds && missing(); ++more) {
                 if (!server.runs.back().error.empty()) break;  // it would only fail again
                 run(server, load, cell.work.name + ", again");
             }
             if (!options_.count_calls || server.reference_again) continue;
             line_.step("system calls: " + server.spec.name, run_takes());
-            server.counted = run_once(server.spec, load, all_.cpus, true, ctrl_c_);
+            server.counted = run_once(server.spec, load, all_.places, true, ctrl_c_);
         }
     }
 
     void measure(saturation_curve& curve) {
+        turns_.take();
         curve.maximum = closed_loop_maximum(curve);
-        for (std::size_t round = 0; round < curve_rounds(); ++round) {
-            const turn ours(options_.turns_file);
+        for (std::size_t round = 0; round < curve_rounds; ++round) {
             for (curve_point& point : curve.points) {
                 line_.step(format("%s at %.0f %%", curve.spec.name.c_str(), 100 * point.share),
                            run_takes());
                 load_options load = curve.load;
                 load.rate = point.offered = std::max(1.0, point.share * curve.maximum);
-                point.runs.push_back(run_once(curve.spec, load, all_.cpus, false, ctrl_c_));
+                point.runs.push_back(one_run(curve.spec, load));
             }
         }
     }
@@ -178,18 +193,20 @@ private:
             if (cell.work.name != known_workloads().front().name) continue;
             for (const auto& server : cell.servers) {
                 if (server.spec.name == curve.spec.name && !server.reference_again) {
-                    return summarise(server, cell.work.load).rate.median;
+                    const double rate = summarise(server, cell.work.load).rate.median;
+                    if (rate > 0) return rate;  // else every run of it was disturbed
                 }
             }
         }
         load_options load = curve.load;
         load.mode = load_mode::closed;
-        return requests_per_second(run_once(curve.spec, load, all_.cpus, false, ctrl_c_).load);
+        return requests_per_second(run_once(curve.spec, load, all_.places, false, ctrl_c_).load);
     }
 
     comparison& all_;
     const compare_options& options_;
     const interrupts& ctrl_c_;
+    turns turns_{options_.turns_file};
     progress line_;
 };
 
@@ -272,7 +289,8 @@ compare_options full_comparison() {
 int run_compare(const compare_options& options, const interrupts& ctrl_c) {
     comparison all;
     all.options = options;
-    all.cpus = plan_cpus();
+    all.places = plan_placement();
+    if (options.veth) all.places.veth = std::make_shared<veth_pair>(ctrl_c);
     all.started = utc_now();
     const auto specs = keep_built(choose(known_servers(), options.servers, "server", options.quick),
                                   options.servers.empty());

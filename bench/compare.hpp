@@ -30,8 +30,10 @@ struct compare_options {
     bool curves = true;       // latency against rate
     bool count_calls = true;  // a run of its own of each server, in which system calls are counted
     std::string directory;    // for data.json, index.html, repro.sh; empty: only the terminal
-    std::string turns_file;   // locked during every round, to share the machine; empty: none
-    std::string command;      // how to repeat it
+    bool count_disturbed = false;  // for a machine that is never quiet; the data says which
+    bool veth = false;             // two network namespaces instead of loopback
+    std::string turns_file;  // locked two minutes at a time, to share the machine; empty: none
+    std::string command;     // how to repeat it
 };
 
 /// Under three minutes; some forty.
@@ -41,7 +43,7 @@ compare_options full_comparison();
 /// Everything that was found out, also when it was cut short.
 struct comparison {
     compare_options options;
-    cpu_plan cpus;
+    placement places;
     std::string started;  // UTC
     std::vector<measured_cell> cells;
     std::vector<saturation_curve> curves;

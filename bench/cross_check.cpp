@@ -9,17 +9,21 @@
 
 #include <csignal>
 #include <sstream>
+#include <stdexcept>
 #include <system_error>
 #include <vector>
 
 #include "load_report.hpp"
+#include "statistics.hpp"
 #include "text.hpp"
 
 namespace anel_bench {
 namespace {
 
-constexpr std::size_t connections = 64;
+// One connection: with more, whose client is faster would be compared, and ours is.
+constexpr std::size_t connections = 1;
 constexpr std::size_t size = 64;
+constexpr int rounds = 3;
 
 /// `"PING …","52938.06","0.826","0.040","0.319",…`: the fields without their quotes.
 std::vector<std::string> fields_of(const std::string& line) {
@@ -30,6 +34,15 @@ std::vector<std::string> fields_of(const std::string& line) {
         fields.push_back(field);
     }
     return fields;
+}
+
+std::vector<std::string> arguments_for(const std::string& host, const std::string& address,
+                                       double requests) {
+    return {"-h", host, "-p", address.substr(address.find(':') + 1), "-c",
+            std::to_string(connections), "-n",
+            std::to_string(static_cast<std::uint64_t>(requests) + 1), "--csv",
+            // *2 $4 PING $43 <43 bytes>, each with its line end, is 64 bytes.
+            "PING", std::string(size - 21, 'x')};
 }
 
 /// What a program prints, line by line, until it ends or `until`.
@@ -49,7 +62,7 @@ std::vector<std::string> output_of(const command& program, deadline until,
 
 std::optional<outside_measurement> check_with_outside_tool(const server_spec& spec,
                                                            std::chrono::nanoseconds window,
-                                                           const cpu_plan& cpus,
+                                                           const placement& places,
                                                            const interrupts& ctrl_c) {
     outside_measurement result;
     result.server = spec.name;
@@ -67,40 +80,35 @@ std::optional<outside_measurement> check_with_outside_tool(const server_spec& sp
     load.connections = connections;
     load.size = size;
     load.window = window;
-    load.warmup = window / 2;
-    const run_result own = run_once(spec, load, cpus, false, ctrl_c);
-    result.error = own.error;
-    if (!result.error.empty()) return result;
-    result.own_rate = requests_per_second(own.load);
-    result.own_p50_us = static_cast<double>(own.load.latency.percentile(50).count()) / 1e3;
-
+    load.warmup = window / 4;
+    std::vector<double> own_rates, own_p50s, rates, p50s;
     try {
-        running_server server = start_server(spec, load, cpus.server, ctrl_c);
-        const auto requests = result.own_rate * std::chrono::duration<double>(window).count();
-        // *2 $4 PING $43 <43 bytes>, each with its line end, is 64 bytes.
-        tool.arguments = {"-h",
-                          "127.0.0.1",
-                          "-p",
-                          server.address.substr(server.address.find(':') + 1),
-                          "-c",
-                          std::to_string(connections),
-                          "-n",
-                          std::to_string(static_cast<std::uint64_t>(requests) + 1),
-                          "--csv",
-                          "PING",
-                          std::string(size - 21, 'x')};
-        tool.cpu = cpus.load;
-        for (const auto& line : output_of(tool, soon(), ctrl_c)) {
-            const auto fields = fields_of(line);
-            if (fields.size() < 5 || !fields[0].starts_with("PING")) continue;
-            result.rate = std::atof(fields[1].c_str());
-            result.p50_us = 1000 * std::atof(fields[4].c_str());
+        for (int round = 0; round < rounds; ++round) {  // in turn, like everything that is compared
+            const run_result own = run_once(spec, load, places, false, ctrl_c);
+            if (!own.error.empty()) throw std::runtime_error(own.error);
+            own_rates.push_back(requests_per_second(own.load));
+            own_p50s.push_back(static_cast<double>(own.load.latency.percentile(50).count()) / 1e3);
+
+            running_server server = start_server(spec, load, places, ctrl_c);
+            const auto requests = own_rates.back() * std::chrono::duration<double>(window).count();
+            tool.arguments = arguments_for(places.host(), server.address, requests);
+            tool.cpu = places.load;
+            for (const auto& line : output_of(tool, soon(), ctrl_c)) {
+                const auto fields = fields_of(line);
+                if (fields.size() < 5 || !fields[0].starts_with("PING")) continue;
+                rates.push_back(std::atof(fields[1].c_str()));
+                p50s.push_back(1000 * std::atof(fields[4].c_str()));
+            }
+            server.process.stop(SIGTERM, std::chrono::seconds(3), ctrl_c);
         }
-        if (result.rate == 0) result.error = "it printed no figure";
-        server.process.stop(SIGTERM, std::chrono::seconds(3), ctrl_c);
+        if (rates.empty()) throw std::runtime_error("it printed no figure");
     } catch (const std::exception& error) {
         result.error = error.what();
     }
+    result.rate = median(rates);
+    result.own_rate = median(own_rates);
+    result.p50_us = median(p50s);
+    result.own_p50_us = median(own_p50s);
     return result;
 }
 

@@ -1,7 +1,8 @@
 // cross_check.hpp: the same point measured by a tool that nobody here wrote: redis-benchmark.
 //
 // An echo of a Redis command is a well-formed Redis reply, so redis-benchmark takes any echo server
-// for one. It is asked for the same connections and the same 64 bytes as our closed loop.
+// for one. It is asked for one connection and 64 bytes, and so is our closed loop: then the time of
+// a round trip decides what both see, and not how fast either can go.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -27,7 +28,7 @@ struct outside_measurement {
 /// Nothing when the tool is not installed.
 std::optional<outside_measurement> check_with_outside_tool(const server_spec& spec,
                                                            std::chrono::nanoseconds window,
-                                                           const cpu_plan& cpus,
+                                                           const placement& places,
                                                            const interrupts& ctrl_c);
 
 }  // namespace anel_bench

@@ -152,6 +152,7 @@ json json_of(const saturation_curve& curve) {
                                  {"offered_per_s", point.offered},
                                  {"achieved_per_s", figures.achieved},
                                  {"latency_ns", percentiles_of(figures.latency)},
+                                 {"p99_ns_median_of_runs", figures.p99.count()},
                                  {"slip_p99_ns", figures.slip.percentile(99).count()},
                                  {"invalid", figures.invalid},
                                  {"runs", runs}});
@@ -169,10 +170,11 @@ json comparison_json(const comparison& all) {
               {"command", all.options.command},
               {"machine", environment_line()},
               {"optimised_build", built_optimised()},
+              {"disturbed_runs_count", all.options.count_disturbed},
               {"rounds", all.options.rounds},
-              {"server_cpu", all.cpus.server ? json(*all.cpus.server) : json()},
-              {"load_cpu", all.cpus.load ? json(*all.cpus.load) : json()},
-              {"topology", "loopback"}};
+              {"server_cpu", all.places.server ? json(*all.places.server) : json()},
+              {"load_cpu", all.places.load ? json(*all.places.load) : json()},
+              {"topology", all.places.topology()}};
     for (const auto& group : read_environment()) {
         for (const auto& [name, value] : group.facts) {
             data["environment"][group.name][name] = value;

@@ -50,8 +50,9 @@ struct load_result {
     std::uint64_t offered = 0;       // open loop: requests due within the window
     std::uint64_t lost = 0;          // UDP: requests without an answer for 100 ms, in the window
     std::uint64_t reply_bytes = 0;   // within the window
-    std::chrono::nanoseconds elapsed{0};         // the window as it really was
-    std::chrono::nanoseconds own_cpu{0};         // the generator's, within the window
+    std::chrono::nanoseconds elapsed{0};  // the window as it really was
+    std::chrono::nanoseconds spare{0};    // open loop: of the window, waits in which nothing came
+    std::chrono::nanoseconds own_cpu{0};  // the generator's, within the window
     std::chrono::nanoseconds server_cpu{0};      // the server's, within the window
     std::chrono::nanoseconds server_system{0};   // the part of it spent in the kernel
     std::chrono::nanoseconds machine_busy{0};    // all CPUs and processes, within the window

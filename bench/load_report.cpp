@@ -21,6 +21,9 @@ constexpr double share_max = 0.95;
 // … and so late it must not send: a tenth of the smallest objective anybody states, 1 ms.
 constexpr std::chrono::nanoseconds slip_max = std::chrono::microseconds(100);
 
+// An open loop that never finds nothing to do is itself what the replies wait for.
+constexpr double spare_min = 0.05;
+
 double seconds(std::chrono::nanoseconds duration) { return ns(duration) / 1e9; }
 
 double divided(double value, double by) { return by > 0 ? value / by : 0; }
@@ -59,7 +62,9 @@ std::string generator_bound(const load_options& options, const load_result& resu
         return share > share_max ? format("it used %.0f %% of its core", 100 * share) : "";
     }
     const auto slip = result.slip.percentile(99);
-    return slip > slip_max ? "it sent up to " + human(slip) + " late (p99)" : "";
+    if (slip > slip_max) return "it sent up to " + human(slip) + " late (p99)";
+    const double spare = divided(ns(result.spare), ns(result.elapsed));
+    return spare < spare_min ? format("it had %.1f %% of its time to spare", 100 * spare) : "";
 }
 
 std::string load_text(const load_options& options, const load_result& result) {
@@ -133,6 +138,7 @@ nlohmann::ordered_json load_json(const load_options& options, const load_result&
         json["offered_per_s"] =
             divided(static_cast<double>(result.offered), seconds(result.elapsed));
         json["slip_ns"] = percentiles(result.slip);
+        json["spare_ns"] = result.spare.count();
     }
     if (options.udp) json["lost"] = result.lost;
     json["reply_bytes"] = result.reply_bytes;

@@ -26,7 +26,8 @@ double stolen_share(const load_result& result, std::size_t cpus);
 std::string load_text(const load_options& options, const load_result& result);
 
 /// Why the generator, not the server, made these figures; empty when it did not. An open loop sends
-/// on time, or its latencies are of its own making; a closed one is judged by its CPU time.
+/// on time and has time to spare, or its latencies are of its own making; a closed one is judged by
+/// its CPU time.
 std::string generator_bound(const load_options& options, const load_result& result);
 
 nlohmann::ordered_json load_json(const load_options& options, const load_result& result);

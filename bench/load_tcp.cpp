@@ -172,14 +172,16 @@ void generator::begin() {
 /// Handles all that is ready, and waits for it until `until` when there is nothing.
 void generator::turn(clock::time_point until) {
     if (due_ && !ending_) start_what_is_due();
-    auto left = std::min(until, next_slow_read_) - clock::now();
-    if (due_ && !ending_) left = std::min(left, due_->due() - clock::now() - spin);
+    const auto before = clock::now();
+    auto left = std::min(until, next_slow_read_) - before;
+    if (due_ && !ending_) left = std::min(left, due_->due() - before - spin);
     left = std::max<clock::duration>(left, 0ns);
     const timespec timeout{std::chrono::floor<std::chrono::seconds>(left).count(),
                            (left % 1s).count()};
     const int n = epoll_pwait2(epoll_.get(), events_.data(), static_cast<int>(events_.size()),
                                &timeout, nullptr);
     if (n < 0 && errno != EINTR) fail("epoll_wait");
+    if (n == 0 && window_.is_open()) result_.spare += clock::now() - before;
     for (int i = 0; i < n; ++i) {
         const epoll_event& event = events_[static_cast<std::size_t>(i)];
         handle(*static_cast<connection*>(event.data.ptr), event.events);

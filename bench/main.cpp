@@ -123,11 +123,11 @@ struct load_command_line {
 };
 
 struct compare_command_line {
-    bool quick = false, full = false, no_curves = false, no_calls = false;
+    bool quick = false, full = false, no_curves = false, no_calls = false, busy_machine = false;
     std::vector<std::string> servers, workloads;
     std::size_t rounds = 5;
     double seconds = 0;
-    std::string directory, turns_file;
+    std::string directory, turns_file, topology = "loopback";
     CLI::Option* rounds_option = nullptr;
 
     CLI::App* add_to(CLI::App& app) {
@@ -148,9 +148,12 @@ struct compare_command_line {
             ->check(CLI::Range(0.0, 86'400.0));
         sub->add_flag("--no-curves", no_curves, "leave latency against rate out");
         sub->add_flag("--no-calls", no_calls, "leave the counting of system calls out");
+        sub->add_flag("--busy-machine", busy_machine, "count disturbed runs like the others");
         sub->add_option("--out", directory, "write data.json, index.html and repro.sh there");
+        sub->add_option("--topology", topology, "between server and load")
+            ->check(CLI::IsMember({"loopback", "veth"}));
         sub->add_option("--turns", turns_file,
-                        "lock this file in every round, as others who use this machine do");
+                        "hold this lock while measuring, as others who use this machine do");
         return sub;
     }
     int run(int argc, char** argv) const {
@@ -164,10 +167,15 @@ struct compare_command_line {
         }
         options.curves = !no_curves;
         options.count_calls = !no_calls;
+        options.count_disturbed = busy_machine;
         options.directory = directory;
         options.turns_file = turns_file;
+        options.veth = topology == "veth";
         options.command = "anel-bench";
-        for (int i = 1; i < argc; ++i) options.command += std::string(" ") + argv[i];
+        for (int i = 1; i < argc; ++i) {
+            if (argv[i] == std::string("--turns")) ++i;  // concerns only this machine
+            else options.command += std::string(" ") + argv[i];
+        }
         const interrupts ctrl_c;
         return run_compare(options, ctrl_c);
     }

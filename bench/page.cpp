@@ -37,14 +37,19 @@ std::string head(const json& data) {
         text += format("Server on CPU %d, load on CPU %d. ", data.at("server_cpu").get<int>(),
                        data.at("load_cpu").get<int>());
     }
-    text +=
-        format("Loopback: no network card, no interrupts. Every byte is checked. %d interleaved "
-               "rounds; medians with 95 %% bootstrap intervals; what lies within them, or within "
-               "the noise floor, is a tie.</p>\n",
-               data.at("rounds").get<int>());
+    text += format(
+        "Between them %s: no network card, no interrupts. Every byte is checked. %d interleaved "
+        "rounds; medians with 95 %% bootstrap intervals; what lies within them, or within "
+        "the noise floor, is a tie.</p>\n",
+        text_of(data.at("topology")).c_str(), data.at("rounds").get<int>());
     if (data.at("complete") == false) {
         text += "<p class=\"warning\">This run was interrupted: what is here is complete, the rest "
                 "is missing.</p>\n";
+    }
+    if (data.at("disturbed_runs_count") == true) {
+        text +=
+            "<p class=\"warning\">Runs during which others used the machine are counted like the "
+            "rest.</p>\n";
     }
     if (data.at("optimised_build") == false) {
         text += "<p class=\"warning\">This build is not optimised: its figures mean nothing.</p>\n";
@@ -63,11 +68,12 @@ std::string knees(const json& data) {
                 whole(curve.at("maximum_per_s")) + "</td></tr>\n";
     }
     return "<section id=\"knees\"><h2>What each serves within the "
-           "objective</h2>\n<table><thead><tr>"
+           "objective</h2>\n<div class=\"scroll\"><table><thead><tr>"
            "<th>server</th><th>requests/s with p99 ≤ 1 ms</th><th>closed-loop maximum</th></tr>"
            "</thead><tbody>" +
            rows +
-           "</tbody></table>\n<p>The first figure is the highest rate measured up to which every "
+           "</tbody></table></div>\n<p>The first figure is the highest rate measured up to which "
+           "every "
            "valid point meets the objective, with requests that arrive at random whether the "
            "server "
            "is ready or not. Points at which the generator itself was late say nothing and are "
@@ -189,14 +195,15 @@ std::string agreement(const json& data) {
         text += text_of(out.at("tool")) + " gave no figure: " + text_of(out.at("error"));
     } else {
         const double own = out.at("own_requests_per_s"), theirs = out.at("requests_per_s");
-        text += text_of(out.at("tool")) +
-                format(" sees %s requests/s of %s with 64 connections and 64 bytes, our generator "
-                       "%s (%+.0f %%); p50 %.0f µs against our %.0f µs. It parses what it "
-                       "receives and we compare bytes, so it is the slower client.",
-                       grouped(static_cast<std::uint64_t>(theirs)).c_str(),
-                       text_of(out.at("server")).c_str(),
-                       grouped(static_cast<std::uint64_t>(own)).c_str(), 100 * (own / theirs - 1),
-                       out.at("p50_us").get<double>(), out.at("own_p50_us").get<double>());
+        text +=
+            text_of(out.at("tool")) +
+            format(" sees %s requests/s of %s with one connection and 64 bytes, our generator "
+                   "%s (%+.1f %%); p50 %.0f µs against our %.0f µs. With one connection the time "
+                   "of a round trip decides, not which client is faster.",
+                   grouped(static_cast<std::uint64_t>(theirs)).c_str(),
+                   text_of(out.at("server")).c_str(),
+                   grouped(static_cast<std::uint64_t>(own)).c_str(), 100 * (own / theirs - 1),
+                   out.at("p50_us").get<double>(), out.at("own_p50_us").get<double>());
     }
     return text + "</p></section>\n";
 }
@@ -226,12 +233,12 @@ std::string foot(const json& data) {
             "</pre></section>\n<section id=\"environment\"><h2>Environment</h2>\n<details><summary>"
             "everything that decides the result</summary>";
     for (const auto& [group, facts] : data.at("environment").items()) {
-        text += "<h3>" + escaped(group) + "</h3><table>";
+        text += "<h3>" + escaped(group) + "</h3><div class=\"scroll\"><table>";
         for (const auto& [name, value] : facts.items()) {
             text += "<tr><th>" + escaped(name) + "</th><td class=\"fact\">" + text_of(value) +
                     "</td></tr>\n";
         }
-        text += "</table>";
+        text += "</table></div>";
     }
     return text + "</details></section>\n";
 }

@@ -20,7 +20,7 @@ namespace anel_bench {
 namespace {
 
 constexpr int plot_width = 720;
-constexpr double left = 84, right = plot_width - 20, top = 16;
+constexpr double left = 84, right = plot_width - 20, top = 34;
 
 std::string legend(const std::vector<std::string>& servers) {
     std::string text = "<p class=\"legend\">";
@@ -67,7 +67,7 @@ void frame(drawing& plot, const axis& x, const axis& y, double bottom, const std
         plot.text({x(tick), bottom + 18}, x_text(tick), "number middle");
     }
     plot.text({(left + right) / 2, bottom + 38}, x_name, "name middle");
-    plot.text({4, top - 2}, y_name, "name");
+    plot.text({4, 14}, y_name, "name");
 }
 
 struct bounds {
@@ -121,7 +121,7 @@ std::string latency_against_rate(const json& data) {
         for (const auto& p : curve.at("points")) {
             rates.include(p.at("offered_per_s"));
             times.include(p.at("latency_ns").at("p50"));
-            times.include(p.at("latency_ns").at("p99"));
+            times.include(p.at("p99_ns_median_of_runs"));
         }
     }
     constexpr int height = 420;
@@ -140,13 +140,13 @@ std::string latency_against_rate(const json& data) {
             if (p.at("latency_ns").at("p50") == 0) continue;
             const double rate = p.at("offered_per_s");
             middle.push_back({x(rate), y(p.at("latency_ns").at("p50"))});
-            tail.push_back({x(rate), y(p.at("latency_ns").at("p99"))});
+            tail.push_back({x(rate), y(p.at("p99_ns_median_of_runs"))});
             const std::string why = p.at("invalid");
             const bool valid = why.empty();
             plot.dot(tail.back(), series + (valid ? " full" : " hollow"),
                      format("%s at %s/s: p99 %s, achieved %s/s%s", name.c_str(),
                             short_number(rate).c_str(),
-                            short_time(p.at("latency_ns").at("p99")).c_str(),
+                            short_time(p.at("p99_ns_median_of_runs")).c_str(),
                             short_number(p.at("achieved_per_s")).c_str(),
                             valid ? "" : (" INVALID: " + why).c_str()));
         }
@@ -157,7 +157,8 @@ std::string latency_against_rate(const json& data) {
     return figure(
         "latency-against-rate", "Latency against rate", plot.done() + legend(names),
         "Open loop, Poisson arrivals, ping-pong of 64 B over 64 connections; latency from "
-        "the moment a request was due. Lower line p50, upper line with dots p99. Hollow "
+        "the moment a request was due. Thin line p50, line with dots p99, the median of the runs. "
+        "Hollow "
         "dots are INVALID: the generator sent late, or the run was disturbed.");
 }
 
@@ -197,15 +198,15 @@ std::string cpu_per_request(const json& cell) {
     bounds times;
     for (const auto& server : servers) times.include(server.at("cpu_ns_per_request").at("high"));
     constexpr double from = 150, row = 26;
-    const double bottom = top + 10 + row * static_cast<double>(servers.size());
+    const double bottom = 18 + row * static_cast<double>(servers.size());
     const axis x(axis::kind::linear, 0, times.high, from, right - 60);
     drawing plot(plot_width, static_cast<int>(bottom) + 30,
                  "CPU time per request, a bar for each server");
     for (const double tick : x.ticks()) {
-        plot.line({x(tick), top}, {x(tick), bottom}, "grid");
+        plot.line({x(tick), 8}, {x(tick), bottom}, "grid");
         plot.text({x(tick), bottom + 18}, short_time(tick), "number middle");
     }
-    double at = top + 8;
+    double at = 14;
     for (const auto& server : servers) {
         const auto& cpu = server.at("cpu_ns_per_request");
         const double whole = cpu.at("median");
@@ -338,16 +339,16 @@ std::string memory_per_connection(const json& data) {
     for (const auto& server : servers) bytes.include(server.at("resident_bytes_per_connection"));
     if (bytes.high == 0) return "";
     constexpr double from = 150, row = 26;
-    const double bottom = top + 10 + row * static_cast<double>(servers.size());
+    const double bottom = 18 + row * static_cast<double>(servers.size());
     const axis x(axis::kind::logarithmic, std::max(10.0, bytes.low / 2), bytes.high * 1.5, from,
                  right - 60);
     drawing plot(plot_width, static_cast<int>(bottom) + 30,
                  "Memory per connection, a bar for each server");
     for (const double tick : x.ticks()) {
-        plot.line({x(tick), top}, {x(tick), bottom}, "grid");
+        plot.line({x(tick), 8}, {x(tick), bottom}, "grid");
         plot.text({x(tick), bottom + 18}, short_number(tick) + "B", "number middle");
     }
-    double at = top + 8;
+    double at = 14;
     for (const auto& server : servers) {
         const double value = server.at("resident_bytes_per_connection");
         const std::string name = server.at("server");
@@ -362,8 +363,11 @@ std::string memory_per_connection(const json& data) {
     return figure(
         "memory", "Resident memory for a connection", plot.done(),
         format("Growth of the server's resident memory with %.0f connections (%s), divided "
-               "by them; logarithmic. The kernel's memory for sockets is not part of it.",
-               connections, most->at("workload").get<std::string>().c_str()));
+               "by them; logarithmic.%s The kernel's memory for sockets is not part of it.",
+               connections, most->at("workload").get<std::string>().c_str(),
+               connections < 1000 ? " With so few, what does not depend on their number "
+                                    "weighs heavily: a full run has 10,100."
+                                  : ""));
 }
 
 }  // namespace anel_bench

@@ -66,6 +66,7 @@ int settle(pid_t parent, std::optional<int> cpu) {
 
 // Returns errno: it only comes back when something failed.
 int become(const command& program) {
+    if (program.network && setns(*program.network, CLONE_NEWNET) != 0) return errno;
     // Two steps, because a number wanted may be in use by another descriptor still to be moved.
     std::vector<std::pair<int, int>> moved;
     for (const auto& [ours, wanted] : program.descriptors) {

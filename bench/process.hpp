@@ -51,6 +51,7 @@ struct command {
     std::vector<std::string> arguments;
     std::vector<std::pair<std::string, std::string>> environment;  // set on top of ours
     std::optional<int> cpu;                                        // pinned there before it starts
+    std::optional<int> network;                                    // a namespace it is moved into
     std::vector<std::pair<int, int>> descriptors;                  // ours → the child's number
 };
 

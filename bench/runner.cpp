@@ -6,7 +6,6 @@
 // SPDX-License-Identifier: MIT
 #include "runner.hpp"
 
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -104,28 +103,11 @@ std::string describe_errors(const load_result& load) {
 
 }  // namespace
 
-cpu_plan plan_cpus() {
-    cpu_set_t allowed;
-    CPU_ZERO(&allowed);
-    cpu_plan plan;
-    plan.online = static_cast<std::size_t>(std::max(sysconf(_SC_NPROCESSORS_ONLN), 1L));
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return plan;
-    std::vector<int> cpus;
-    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-        if (CPU_ISSET(static_cast<unsigned>(cpu), &allowed)) cpus.push_back(cpu);
-    }
-    if (cpus.size() >= 2) {
-        plan.server = cpus[0];
-        plan.load = cpus[1];
-    }
-    return plan;
-}
-
-run_result run_once(const server_spec& spec, load_options load, const cpu_plan& cpus,
+run_result run_once(const server_spec& spec, load_options load, const placement& places,
                     bool count_syscalls, const interrupts& ctrl_c) {
     run_result result;
     try {
-        running_server server = start_server(spec, load, cpus.server, ctrl_c);
+        running_server server = start_server(spec, load, places, ctrl_c);
         result.details = server.details;
         load.server = server.address;
         load.server_pid = server.process.pid();
@@ -136,7 +118,7 @@ run_result run_once(const server_spec& spec, load_options load, const cpu_plan& 
 
         pipe_ends reports = make_pipe();
         const int report_to = reports.write.get();
-        child generator = child::run([&] { return load_child(load, report_to); }, cpus.load);
+        child generator = child::run([&] { return load_child(load, report_to); }, places.load);
         reports.write.reset();
         const auto until =
             std::chrono::steady_clock::now() + load.warmup + load.window + load_grace;
@@ -172,9 +154,10 @@ run_result run_once(const server_spec& spec, load_options load, const cpu_plan& 
     } catch (const std::exception& error) {
         result.error = error.what();
     }
-    if (const double others = others_share(result.load, cpus.online); others > others_max) {
+    if (const double others = others_share(result.load, places.online); others > others_max) {
         result.disturbed = format("other processes took %.0f %% of the machine", 100 * others);
-    } else if (const double stolen = stolen_share(result.load, cpus.online); stolen > stolen_max) {
+    } else if (const double stolen = stolen_share(result.load, places.online);
+               stolen > stolen_max) {
         result.disturbed = format("the hypervisor took %.1f %% of the machine", 100 * stolen);
     }
     return result;

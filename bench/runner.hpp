@@ -12,23 +12,17 @@
 #include "load.hpp"
 #include "process.hpp"
 #include "servers.hpp"
+#include "topology.hpp"
 
 namespace anel_bench {
-
-/// Where server and load run; nothing is pinned when this process may use fewer than two CPUs.
-struct cpu_plan {
-    std::optional<int> server;
-    std::optional<int> load;
-    std::size_t online = 0;  // of the machine, whether this process may use them or not
-};
-cpu_plan plan_cpus();
 
 struct run_result {
     load_result load;
     std::string error;  // why the run does not count; empty when it does
     std::string
-        disturbed;        // what else went on, so that it should not count; empty when nothing did
-    std::string details;  // versions and flags of the server
+        disturbed;  // what else went on, so that it should not count; empty when nothing did
+    bool counts_anyway = false;        // although it was disturbed: somebody wanted that
+    std::string details;               // versions and flags of the server
     std::int64_t resident_before = 0;  // bytes of the server, without a connection
     std::optional<double> syscalls_per_request;
     std::optional<double> completions_per_call;  // of io_uring, for every system call
@@ -36,7 +30,7 @@ struct run_result {
 
 /// Runs `spec` under the load; `load.server` and `load.server_pid` are filled in here.
 /// Errors  in the result; throws only `interrupted`.
-run_result run_once(const server_spec& spec, load_options load, const cpu_plan& cpus,
+run_result run_once(const server_spec& spec, load_options load, const placement& places,
                     bool count_syscalls, const interrupts& ctrl_c);
 
 }  // namespace anel_bench

@@ -6,6 +6,8 @@
 // SPDX-License-Identifier: MIT
 #include "saturation.hpp"
 
+#include <cmath>
+
 #include "load_report.hpp"
 #include "statistics.hpp"
 #include "summary.hpp"
@@ -17,26 +19,30 @@ constexpr double achieved_min = 0.98;  // of what was offered: below, the server
 
 point_figures figures_of(const curve_point& point, const load_options& load) {
     point_figures all;
-    std::vector<double> rates;
+    std::vector<double> rates, tails;
     std::string why;
+    load_result together;
     for (const run_result& run : point.runs) {
         if (!run.error.empty()) why = run.error;
         else if (!run.disturbed.empty()) why = run.disturbed;
         if (!counts(run)) continue;
         rates.push_back(requests_per_second(run.load));
+        tails.push_back(static_cast<double>(run.load.latency.percentile(99).count()));
         all.latency.merge(run.load.latency);
-        all.slip.merge(run.load.slip);
+        together.slip.merge(run.load.slip);
+        together.spare += run.load.spare;
+        together.elapsed += run.load.elapsed;
     }
     all.achieved = median(rates);
-    load_result together;
-    together.slip = all.slip;
+    all.p99 = std::chrono::nanoseconds(std::llround(median(tails)));
+    all.slip = together.slip;
     all.invalid = rates.empty() ? why : generator_bound(load, together);
     if (!rates.empty() && !all.invalid.empty()) all.invalid = "generator-bound: " + all.invalid;
     return all;
 }
 
 bool point_figures::meets_objective(double offered) const {
-    return achieved >= achieved_min * offered && latency.percentile(99) <= objective;
+    return achieved >= achieved_min * offered && p99 <= objective;
 }
 
 double knee_of(const saturation_curve& curve) {

@@ -28,10 +28,11 @@ struct saturation_curve {
 /// p99 that a rate must not exceed to count as served.
 inline constexpr std::chrono::nanoseconds objective = std::chrono::milliseconds(1);
 
-/// What a point says; the latencies are of all its runs together.
+/// What a point says.
 struct point_figures {
-    double achieved = 0;  // median
-    histogram latency;
+    double achieved = 0;              // median of the runs
+    std::chrono::nanoseconds p99{0};  // median of the runs: one disturbance must not decide
+    histogram latency;                // of all runs together
     histogram slip;
     std::string invalid;  // why it must not be believed; empty when it may
     [[nodiscard]] bool meets_objective(double offered) const;

@@ -78,19 +78,22 @@ std::string cannot_serve(const server_spec& spec, const load_options& load) {
 bool is_built(const server_spec& spec) { return access(spec.program.c_str(), X_OK) == 0; }
 
 running_server start_server(const server_spec& spec, const load_options& load,
-                            std::optional<int> cpu, const interrupts& ctrl_c) {
+                            const placement& places, const interrupts& ctrl_c) {
     pipe_ends output = make_pipe();
+    std::optional<int> network;
+    if (places.veth) network = places.veth->server_network();
     std::vector<std::string> arguments = spec.arguments;
     const std::size_t buffer = std::clamp<std::size_t>(load.size, 4096, 65536);
     for (const auto& [name, value] : {std::pair("--times", load.times), {"--buffer", buffer}}) {
         arguments.insert(arguments.end(), {name, std::to_string(value)});
     }
     if (load.udp) arguments.emplace_back("--udp");
-    arguments.emplace_back("127.0.0.1:0");
+    arguments.emplace_back(places.host() + ":0");
     running_server server{child::execute({.path = spec.program,
                                           .arguments = arguments,
                                           .environment = spec.environment,
-                                          .cpu = cpu,
+                                          .cpu = places.server,
+                                          .network = network,
                                           .descriptors = {{output.write.get(), STDOUT_FILENO}}}),
                           {},
                           {},

@@ -13,6 +13,7 @@
 
 #include "load.hpp"
 #include "process.hpp"
+#include "topology.hpp"
 
 namespace anel_bench {
 
@@ -45,9 +46,9 @@ struct running_server {
     unique_fd output;     // kept open: a server that prints must not die of a broken pipe
 };
 
-/// Starts a server on a free port of 127.0.0.1, set for that load.
+/// Starts a server on a free port, set for that load.
 /// Errors  std::runtime_error or std::system_error that names the program.
 running_server start_server(const server_spec& spec, const load_options& load,
-                            std::optional<int> cpu, const interrupts& ctrl_c);
+                            const placement& places, const interrupts& ctrl_c);
 
 }  // namespace anel_bench

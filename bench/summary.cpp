@@ -57,7 +57,9 @@ void compare_all(const measured_cell& cell, double noise, const Visit& visit) {
 
 }  // namespace
 
-bool counts(const run_result& run) { return run.error.empty() && run.disturbed.empty(); }
+bool counts(const run_result& run) {
+    return run.error.empty() && (run.disturbed.empty() || run.counts_anyway);
+}
 
 summary summarise(const measured_server& server, const load_options& load) {
     summary all;
@@ -67,7 +69,7 @@ summary summarise(const measured_server& server, const load_options& load) {
     for (const run_result& run : server.runs) {
         all.details = run.details.empty() ? all.details : run.details;
         if (!run.error.empty()) all.errors.push_back(run.error);
-        else if (!run.disturbed.empty()) all.disturbed += 1;
+        else if (!run.disturbed.empty() && !run.counts_anyway) all.disturbed += 1;
         if (!counts(run)) continue;
         const auto requests = static_cast<double>(run.load.requests);
         all.rates.push_back(requests_per_second(run.load));

@@ -57,9 +57,14 @@ double axis::operator()(double value) const {
 std::vector<double> axis::ticks() const {
     std::vector<double> all;
     if (kind_ == kind::logarithmic) {
-        for (double tick = std::pow(10, std::ceil(std::log10(low_) - 1e-9)); tick <= high_ * 1.001;
-             tick *= 10) {
-            all.push_back(tick);
+        const bool few = high_ < 300 * low_;  // tens alone would be one or two
+        for (double power = std::pow(10, std::floor(std::log10(low_))); power <= high_;
+             power *= 10) {
+            for (const double step : {1.0, 2.0, 5.0}) {
+                const double tick = step * power;
+                const bool wanted = step == 1 || few;
+                if (wanted && tick >= low_ * 0.999 && tick <= high_ * 1.001) all.push_back(tick);
+            }
         }
         return all;
     }

@@ -62,21 +62,22 @@ double noise_of(const measured_cell& cell) {
 
 std::string compare_heading(const comparison& all) {
     std::string text = environment_line() + "\n";
-    if (all.cpus.server && all.cpus.load) {
-        text += format("server on CPU %d, load on CPU %d; loopback: no network card.",
-                       *all.cpus.server, *all.cpus.load);
+    if (all.places.server && all.places.load) {
+        text += format("server on CPU %d, load on CPU %d; %s: no network card.", *all.places.server,
+                       *all.places.load, all.places.topology().c_str());
     } else {
-        text += "fewer than two usable CPUs: nothing is pinned; loopback.";
+        text += "fewer than two usable CPUs: nothing is pinned; " + all.places.topology() + ".";
     }
     text += format(" Every byte is checked.\n%zu round%s of %.1f s each: medians, ± half the 95 %% "
                    "bootstrap interval\n",
                    all.options.rounds, all.options.rounds == 1 ? "" : "s",
                    std::chrono::duration<double>(all.options.window).count());
+    if (all.options.count_disturbed) text += "! disturbed runs are counted like the others\n";
     if (!built_optimised()) text += "! this build is not optimised: its figures mean nothing\n";
     return text;
 }
 
-std::string cell_text(const measured_cell& cell, const cpu_plan&) {
+std::string cell_text(const measured_cell& cell, const placement&) {
     std::vector<summary> figures;
     for (const auto& server : cell.servers) figures.push_back(summarise(server, cell.work.load));
     const summary& reference = figures.front();
@@ -100,11 +101,13 @@ std::string cell_text(const measured_cell& cell, const cpu_plan&) {
                             100 * figures[i].lost_share);
         }
     }
-    std::string text = "\n" + cell.work.title + "\n" + table(rows);
-    text += format("noise floor ±%s: the reference measured twice.", percent(noise, 1).c_str());
+    const std::string head = "\n" + cell.work.title + "\n" + table(rows);
+    std::string text =
+        format("noise floor ±%s: the reference measured twice.", percent(noise, 1).c_str());
     text += format(" Generator: up to %s of its core.", percent(generator, 0).c_str());
+    if (generator > 0.95) text += " It may set the rate: compare the CPU time.";
     if (disturbed > 0) text += format(" %zu disturbed runs discarded.", disturbed);
-    return text + "\n" + notes;
+    return head + wrapped(text) + notes;
 }
 
 std::string curves_text(const std::vector<saturation_curve>& curves) {
@@ -118,8 +121,7 @@ std::string curves_text(const std::vector<saturation_curve>& curves) {
         row = {curve.spec.name, whole(knee_of(curve)), whole(curve.maximum)};
         for (const curve_point& point : curve.points) {
             const point_figures figures = figures_of(point, curve.load);
-            row.push_back(figures.invalid.empty() ? human(figures.latency.percentile(99))
-                                                  : "INVALID");
+            row.push_back(figures.invalid.empty() ? human(figures.p99) : "INVALID");
         }
     }
     // Eleven points do not fit into 100 columns: every second one then.
@@ -160,8 +162,8 @@ std::string conclusions_text(const comparison& all) {
         const auto& out = *all.outside;
         if (out.error.empty()) {
             text += wrapped(format(
-                "agreement: %s sees %s requests/s of %s, ours %s (%+.0f %%); p50 %.0f µs, ours "
-                "%.0f µs",
+                "agreement, 1 connection × 64 B: %s sees %s requests/s of %s, ours %s (%+.1f %%); "
+                "p50 %.0f µs, ours %.0f µs",
                 out.tool.c_str(), whole(out.rate).c_str(), out.server.c_str(),
                 whole(out.own_rate).c_str(), 100 * (out.own_rate / out.rate - 1), out.p50_us,
                 out.own_p50_us));

@@ -12,7 +12,7 @@ namespace anel_bench {
 
 std::string compare_heading(const comparison& all);
 /// A cell's table, and what a reader has to know beside it.
-std::string cell_text(const measured_cell& cell, const cpu_plan& cpus);
+std::string cell_text(const measured_cell& cell, const placement& places);
 std::string curves_text(const std::vector<saturation_curve>& curves);
 /// Where io_uring loses, and what another tool measures.
 std::string conclusions_text(const comparison& all);
