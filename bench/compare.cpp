@@ -43,16 +43,22 @@ public:
         if (!lock_) fail("open " + file);
     }
     /// Waits for our turn, unless it has begun a short while ago.
-    void take() {
+    void take(const interrupts& ctrl_c) {
         const auto now = std::chrono::steady_clock::now();
         if (!lock_ || now < ours_until_) return;
         flock(lock_.get(), LOCK_UN);
-        if (flock(lock_.get(), LOCK_EX) != 0) fail("flock");
+        // The lock belongs to the open file, which a child shares: it waits in our place, and we
+        // can be interrupted.
+        const int file = lock_.get();
+        child waiting = child::run([file] { return flock(file, LOCK_EX) == 0 ? 0 : 1; }, {});
+        if (!waiting.stop(0, std::chrono::hours(1), ctrl_c).success()) {
+            throw std::runtime_error("the lock to take turns was not to be had for an hour");
+        }
         ours_until_ = std::chrono::steady_clock::now() + turn_length;
     }
 
 private:
-    static constexpr auto turn_length = 120s;
+    static constexpr auto turn_length = 160s;
 
     unique_fd lock_;
     std::chrono::steady_clock::time_point ours_until_;
@@ -116,7 +122,7 @@ public:
         for (saturation_curve& curve : all_.curves) measure(curve);
         line_.erase();
         std::fputs(curves_text(all_.curves).c_str(), stdout);
-        turns_.take();
+        turns_.take(ctrl_c_);
         line_.step("the same point with another tool", outside_takes());
         all_.outside = check_with_outside_tool(all_.cells.front().servers.front().spec,
                                                options_.window, all_.places, ctrl_c_);
@@ -148,7 +154,7 @@ private:
     }
 
     void measure(measured_cell& cell) {
-        turns_.take();
+        turns_.take(ctrl_c_);
         const load_options& load = cell.work.load;
         for (std::size_t round = 0; round < options_.rounds; ++round) {
             for (std::size_t i = 0; i < cell.servers.size(); ++i) {
@@ -175,7 +181,7 @@ private:
     }
 
     void measure(saturation_curve& curve) {
-        turns_.take();
+        turns_.take(ctrl_c_);
         curve.maximum = closed_loop_maximum(curve);
         for (std::size_t round = 0; round < curve_rounds; ++round) {
             for (curve_point& point : curve.points) {

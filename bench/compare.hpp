@@ -32,7 +32,7 @@ struct compare_options {
     std::string directory;    // for data.json, index.html, repro.sh; empty: only the terminal
     bool count_disturbed = false;  // for a machine that is never quiet; the data says which
     bool veth = false;             // two network namespaces instead of loopback
-    std::string turns_file;  // locked two minutes at a time, to share the machine; empty: none
+    std::string turns_file;  // locked some minutes at a time, to share the machine; empty: none
     std::string command;     // how to repeat it
 };
 

@@ -23,7 +23,10 @@ using json = nlohmann::ordered_json;
 constexpr int schema = 2;
 
 json json_of(const estimate& value) {
-    return {{"median", value.median}, {"low", value.range.low}, {"high", value.range.high}};
+    return {{"median", value.median},
+            {"low", value.range.low},
+            {"high", value.range.high},
+            {"runs", value.runs}};
 }
 
 json percentiles_of(const histogram& all) {

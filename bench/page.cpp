@@ -24,6 +24,7 @@ std::string whole(const json& value) {
 std::string with_spread(const json& estimate) {
     const double middle = estimate.at("median");
     const double half = (estimate.at("high").get<double>() - estimate.at("low").get<double>()) / 2;
+    if (estimate.at("runs") < 3) return whole(estimate.at("median")) + " <small>±?</small>";
     return whole(estimate.at("median")) + format(" <small>±%.1f %%</small>", 100 * half / middle);
 }
 

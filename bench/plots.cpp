@@ -303,7 +303,8 @@ std::string heat_map(const json& data) {
             const auto& a = own->at("cpu_ns_per_request");
             const auto& b = other->at("cpu_ns_per_request");
             const double ratio = b.at("median").get<double>() / a.at("median").get<double>();
-            const bool tie = (a.at("low") <= b.at("high") && b.at("low") <= a.at("high")) ||
+            const bool tie = a.at("runs") < 3 || b.at("runs") < 3 ||
+                             (a.at("low") <= b.at("high") && b.at("low") <= a.at("high")) ||
                              std::abs(1 / ratio - 1) <= cell.at("noise_floor").get<double>();
             // Twice as good is as dark as twice as bad.
             const double strength = std::min(1.0, std::abs(std::log2(ratio)));

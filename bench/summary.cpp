@@ -14,7 +14,7 @@ namespace anel_bench {
 namespace {
 
 estimate estimate_of(const std::vector<double>& values) {
-    return {median(values), median_interval(values)};
+    return {median(values), median_interval(values), values.size()};
 }
 
 const char* const ring_servers[] = {"uring", "uring-multishot", "anel-io_uring"};
@@ -101,6 +101,7 @@ summary summarise(const measured_server& server, const load_options& load) {
 }
 
 verdict compare(const estimate& own, const estimate& other, double noise) {
+    if (!own.sound() || !other.sound()) return verdict::tie;
     const bool overlap = own.range.low <= other.range.high && other.range.low <= own.range.high;
     if (overlap || std::abs(own.median / other.median - 1) <= noise) return verdict::tie;
     return own.median < other.median ? verdict::lower : verdict::higher;

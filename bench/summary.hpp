@@ -32,6 +32,9 @@ struct measured_cell {
 struct estimate {
     double median = 0;
     interval range;
+    std::size_t runs = 0;
+    /// Fewer than three runs have no interval worth the name: whatever they show is a tie.
+    [[nodiscard]] bool sound() const noexcept { return runs >= 3; }
 };
 
 struct summary {

@@ -19,6 +19,7 @@ std::string percent(double share, int decimals) { return format("%.*f%%", decima
 
 /// Half the interval, as a share of the median.
 std::string spread(const estimate& value) {
+    if (!value.sound()) return "?";
     return percent((value.range.high - value.range.low) / 2 / value.median, 1);
 }
 
@@ -106,6 +107,7 @@ std::string cell_text(const measured_cell& cell, const placement&) {
         format("noise floor ±%s: the reference measured twice.", percent(noise, 1).c_str());
     text += format(" Generator: up to %s of its core.", percent(generator, 0).c_str());
     if (generator > 0.95) text += " It may set the rate: compare the CPU time.";
+    if (!reference.cpu.sound()) text += " Fewer than three runs (?) decide nothing.";
     if (disturbed > 0) text += format(" %zu disturbed runs discarded.", disturbed);
     return head + wrapped(text) + notes;
 }

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"runtime"
+	"syscall"
 )
 
 func session(conn net.Conn, times int, size int) {
@@ -50,6 +52,12 @@ func main() {
 		os.Exit(1)
 	}
 	fmt.Printf("listening on %s (go) %s, net, GOMAXPROCS 1\n", listener.Addr(), runtime.Version())
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		<-stop
+		os.Exit(0)
+	}()
 	limit := *size
 	if largest := (1 << 20) / *times; largest < limit {
 		limit = largest
