@@ -17,6 +17,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "clocks.hpp"
 #include "load_report.hpp"
 #include "peer.hpp"
 #include "progress.hpp"
@@ -146,7 +147,20 @@ private:
     run_result one_run(const server_spec& spec, const load_options& load) {
         run_result result = run_once(spec, load, all_.places, false, ctrl_c_);
         result.counts_anyway = options_.count_disturbed;
+        if (!counts(result) && !result.disturbed.empty()) wait_until_quiet();
         return result;
+    }
+
+    /// After a disturbed run the next would most likely be one as well.
+    void wait_until_quiet() {
+        constexpr auto look = 200ms;
+        constexpr double quiet = 0.1;  // of the machine; this program sleeps meanwhile
+        for (double share = 1; share > quiet && patience_ > 0s; patience_ -= look) {
+            const auto before = read_machine_time().busy;
+            ctrl_c_.wait_readable(-1, std::chrono::steady_clock::now() + look);
+            const std::chrono::duration<double> busy = read_machine_time().busy - before;
+            share = busy / look / static_cast<double>(all_.places.online);
+        }
     }
     void run(measured_server& server, const load_options& load, const std::string& what) {
         line_.step(what + ": " + server.spec.name, run_takes());
@@ -213,6 +227,7 @@ private:
     const compare_options& options_;
     const interrupts& ctrl_c_;
     turns turns_{options_.turns_file};
+    std::chrono::nanoseconds patience_ = options_.patience;
     progress line_;
 };
 

@@ -31,7 +31,8 @@ struct compare_options {
     bool count_calls = true;  // a run of its own of each server, in which system calls are counted
     std::string directory;    // for data.json, index.html, repro.sh; empty: only the terminal
     bool count_disturbed = false;  // for a machine that is never quiet; the data says which
-    bool veth = false;             // two network namespaces instead of loopback
+    std::chrono::nanoseconds patience = std::chrono::seconds(20);  // in all, for a quiet machine
+    bool veth = false;       // two network namespaces instead of loopback
     std::string turns_file;  // locked some minutes at a time, to share the machine; empty: none
     std::string command;     // how to repeat it
 };

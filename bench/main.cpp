@@ -126,7 +126,7 @@ struct compare_command_line {
     bool quick = false, full = false, no_curves = false, no_calls = false, busy_machine = false;
     std::vector<std::string> servers, workloads;
     std::size_t rounds = 5;
-    double seconds = 0;
+    double seconds = 0, patience = 20;
     std::string directory, turns_file, topology = "loopback";
     CLI::Option* rounds_option = nullptr;
 
@@ -148,6 +148,8 @@ struct compare_command_line {
             ->check(CLI::Range(0.0, 86'400.0));
         sub->add_flag("--no-curves", no_curves, "leave latency against rate out");
         sub->add_flag("--no-calls", no_calls, "leave the counting of system calls out");
+        sub->add_option("--patience", patience, "seconds to wait, in all, for a quiet machine")
+            ->check(CLI::Range(0.0, 86'400.0));
         sub->add_flag("--busy-machine", busy_machine, "count disturbed runs like the others");
         sub->add_option("--out", directory, "write data.json, index.html and repro.sh there");
         sub->add_option("--topology", topology, "between server and load")
@@ -168,6 +170,7 @@ struct compare_command_line {
         options.curves = !no_curves;
         options.count_calls = !no_calls;
         options.count_disturbed = busy_machine;
+        options.patience = from_seconds(patience);
         options.directory = directory;
         options.turns_file = turns_file;
         options.veth = topology == "veth";
