@@ -139,7 +139,7 @@ private:
             slot& place = slots_[static_cast<std::size_t>(op.fd)];
             ANEL_ASSERT(place.parked[0] == nullptr);  // cancelled and awaited before a close
             ANEL_ASSERT(place.parked[1] == nullptr);
-            poller_.forget(op.fd);
+            if (!Poller::edges || place.watched) poller_.forget(op.fd);
             place = slot{};
         }
         const std::int32_t result = control_call(op, blocking::no);

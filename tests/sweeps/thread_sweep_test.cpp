@@ -34,7 +34,9 @@ struct exchange_between_threads : scenario {
     }
     task<> check(const report& said) {
         EXPECT_EQ(static_cast<std::size_t>(sent - received), between.size());
-        if (said.completed) EXPECT_EQ(received, 6);
+        if (said.completed) {
+            EXPECT_EQ(received, 6);
+        }
         co_return;
     }
     thread_channel<int> between{1};
