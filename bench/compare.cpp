@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -125,8 +127,8 @@ public:
         std::fputs(curves_text(all_.curves).c_str(), stdout);
         turns_.take(ctrl_c_);
         line_.step("the same point with another tool", outside_takes());
-        all_.outside = check_with_outside_tool(all_.cells.front().servers.front().spec,
-                                               options_.window, all_.places, ctrl_c_);
+        all_.outside =
+            check_with_outside_tool(slowest_server(), options_.window, all_.places, ctrl_c_);
         line_.erase();
     }
 
@@ -134,7 +136,7 @@ private:
     [[nodiscard]] std::chrono::nanoseconds run_takes() const {
         return options_.window + options_.warmup + run_overhead;
     }
-    [[nodiscard]] std::chrono::nanoseconds outside_takes() const { return 6 * run_takes(); }
+    [[nodiscard]] std::chrono::nanoseconds outside_takes() const { return 10 * run_takes(); }
     [[nodiscard]] std::chrono::nanoseconds planned() const {
         std::size_t runs = 0;
         for (const auto& cell : all_.cells) {
@@ -206,6 +208,14 @@ private:
                 point.runs.push_back(one_run(curve.spec, load));
             }
         }
+    }
+
+    /// Python's, where it can run; else the last of those that are compared.
+    [[nodiscard]] server_spec slowest_server() const {
+        const server_spec last = known_servers().back();
+        const bool python = access("/usr/bin/python3", X_OK) == 0;
+        return python && is_built(last) ? last
+                                        : std::prev(all_.cells.front().servers.end(), 2)->spec;
     }
 
     double closed_loop_maximum(const saturation_curve& curve) {

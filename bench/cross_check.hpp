@@ -1,8 +1,8 @@
 // cross_check.hpp: the same point measured by a tool that nobody here wrote: redis-benchmark.
 //
 // An echo of a Redis command is a well-formed Redis reply, so redis-benchmark takes any echo server
-// for one. It is asked for one connection and 64 bytes, and so is our closed loop: then the time of
-// a round trip decides what both see, and not how fast either can go.
+// for one. Both are asked for 64 connections and 64 bytes, of the slowest server there is: with a
+// fast one the faster of the two clients would be found, and not whether they agree.
 //
 // SPDX-License-Identifier: MIT
 #pragma once

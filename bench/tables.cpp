@@ -163,12 +163,12 @@ std::string conclusions_text(const comparison& all) {
     if (all.outside) {
         const auto& out = *all.outside;
         if (out.error.empty()) {
-            text += wrapped(format(
-                "agreement, 1 connection × 64 B: %s sees %s requests/s of %s, ours %s (%+.1f %%); "
-                "p50 %.0f µs, ours %.0f µs",
-                out.tool.c_str(), whole(out.rate).c_str(), out.server.c_str(),
-                whole(out.own_rate).c_str(), 100 * (out.own_rate / out.rate - 1), out.p50_us,
-                out.own_p50_us));
+            text += wrapped(format("agreement, 64 connections × 64 B: %s sees %s requests/s of %s, "
+                                   "ours %s (%+.1f %%); "
+                                   "p50 %.0f µs, ours %.0f µs",
+                                   out.tool.c_str(), whole(out.rate).c_str(), out.server.c_str(),
+                                   whole(out.own_rate).c_str(), 100 * (out.own_rate / out.rate - 1),
+                                   out.p50_us, out.own_p50_us));
         } else {
             text += wrapped("agreement: " + out.tool + " gave no figure: " + out.error);
         }

@@ -39,6 +39,8 @@ class Tree:
         self.root = root
         self.files = {}
         for path in list_files(root):
+            if path.as_posix().startswith("bench/results/"):
+                continue  # Written by a program.
             if path.suffix in (".hpp", ".cpp", ".py", ".sh", ".cmake") or path.name in (
                     "CMakeLists.txt", "dev"):
                 text = (root / path).read_text(encoding="utf-8", errors="replace")
