@@ -26,7 +26,8 @@ struct serve_options {
     std::size_t connections_max = 10'000;
     /// How long sessions may go on once the server is asked to stop.
     std::chrono::nanoseconds drain_time = std::chrono::seconds(10);
-    /// Ends a session on whose connection nothing has happened for so long. Zero: never.
+    /// Ends a session on whose connection no operation has ended for so long. Zero: never. A large
+    /// send or recv_exact counts when it ends or has moved a mebibyte: leave it the time for that.
     std::chrono::nanoseconds idle_timeout{0};
     /// Ends a session that has received something and, for so long, not begun to send a reply: who
     /// sends a request byte by byte gets no more time than who sends it at once. Zero: never.
