@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: MIT
 #include "net/sim_network.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <utility>
@@ -111,7 +112,7 @@ void network::begin_mishap(fault kind) {
     }
     core_.note(kind, one);
     if (kind == fault::pause) {
-        host.paused_until = core_.now + lasts;
+        host.paused_until = std::max(host.paused_until, core_.now + lasts);
     } else if (kind == fault::clog) {
         links_.between(one, other).held_until = core_.now + lasts;
     } else if (kind == fault::one_way_partition) {

@@ -70,6 +70,28 @@ TEST(sim_faults, hosts_and_links_that_misbehave_only_delay_a_patient_program) {
     }
 }
 
+// Also when a short pause has begun within a long one.
+TEST(sim_faults, nobody_stands_still_when_faults_have_stopped) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        SCOPED_TRACE(seed);
+        sim::world world(seed, only(sim::fault::pause, 300'000));
+        int one = 0;
+        int other = 0;
+        const auto count = [](int& turns) -> task<> {
+            for (;; ++turns) co_await sleep_for(10ms);
+        };
+        world.host("one", "10.0.0.1", [&] { return count(one); });
+        world.host("other", "10.0.0.2", [&] { return count(other); });
+        world.run_for(5s);
+        EXPECT_GT(times(world, sim::fault::pause), 0U);
+        world.stop_faults();
+        one = other = 0;
+        world.run_for(1s);
+        EXPECT_GT(one, 90);
+        EXPECT_GT(other, 90);
+    }
+}
+
 // One attempt in a world where one fault always happens, and the error it brings.
 std::error_code error_with(sim::fault kind, task<> (*attempt)(sim::world&)) {
     sim::world world(1, only(kind));
