@@ -6,8 +6,8 @@
 #include <anel/anel.hpp>
 
 #include <iostream>
-#include <set>
 #include <string>
+#include <vector>
 
 using namespace anel;
 using namespace std::chrono_literals;
@@ -15,12 +15,12 @@ using namespace std::chrono_literals;
 constexpr std::size_t line_max = 1024;    // bytes; a longer line ends its connection
 constexpr std::size_t unsent_max = 1000;  // lines for one client: more than come in one turn
 
-using room = std::set<struct member*>;
+using room = std::vector<struct member*>;  // in the order in which they joined
 
 struct member {
-    explicit member(room& everybody) : in(everybody) { in.insert(this); }
+    explicit member(room& everybody) : in(everybody) { in.push_back(this); }
     member(const member&) = delete;
-    ~member() { in.erase(this); }
+    ~member() { std::erase(in, this); }
 
     room& in;
     channel<std::string> unsent{unsent_max};
