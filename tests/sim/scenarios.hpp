@@ -16,6 +16,8 @@ void connect_racing(sim::world& in);
 void udp_retries(sim::world& in);
 /// examples/proxy.cpp between clients and an echo server.
 void proxy(sim::world& in);
+/// examples/chat.cpp and clients that come, talk and go, some of which read slowly.
+void chat(sim::world& in);
 /// Whatever can be given up is, at any moment.
 void cancel_storm(sim::world& in);
 /// The scenario that is measured: 8 clients, 100 requests each, and resets.

@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
                                {"connect_racing", connect_racing},
                                {"udp_retries", udp_retries},
                                {"proxy", proxy},
+                               {"chat", chat},
                                {"cancel_storm", cancel_storm},
                                {"standard", standard, standard_options()}});
 }
