@@ -1,6 +1,13 @@
 // proxy.cpp: the very text of examples/proxy.cpp between clients and an echo server: what was cut
 // short must not look like an end.
 // SPDX-License-Identifier: MIT
+
+// g++ takes what an included file defines for something that other files define as well, and says
+// so at the templates that use it: this must stand before them.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wsubobject-linkage"
+#endif
+
 #include "tests/sim/scenarios.hpp"
 
 #include <anel/anel.hpp>
@@ -14,10 +21,6 @@
 #include <tuple>
 #include <vector>
 
-// g++ takes what an included file defines for something that other files define as well.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wsubobject-linkage"
-#endif
 namespace proxy_example {
 #define main proxy_main
 #include "examples/proxy.cpp"  // what it includes is included above
