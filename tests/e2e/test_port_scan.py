@@ -92,11 +92,11 @@ class Port_scan:
                 listen(self, self.host, port)
         self.assertEqual(self.scan(self.host)[:3], (expected, 1000 - len(expected), 0))
 
-    def test_every_port_there_is(self):
+    def test_ten_thousand_ports_up_to_the_last_there_is(self):
         listen(self, self.host, 65535)
-        opened, closed, filtered, _ = self.scan(self.host, "1-65535")
+        opened, closed, filtered, _ = self.scan(self.host, "55536-65535")
         self.assertIn(65535, opened)
-        self.assertEqual((len(opened) + closed, filtered), (65535, 0))
+        self.assertEqual((len(opened) + closed, filtered), (10_000, 0))
 
     def test_names_and_ipv6_are_hosts_too(self):
         self.scan("localhost", "1-10")
