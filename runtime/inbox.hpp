@@ -121,10 +121,8 @@ public:
         return index < boxes_.size() ? &boxes_[index] : nullptr;
     }
 
-    template <class Function>
-    void for_each(Function&& function) {
-        for (std::size_t i = 0; i < boxes_.size(); ++i) function(static_cast<int>(i), boxes_[i]);
-    }
+    /// Descriptors from here on never had one.
+    [[nodiscard]] int end() const noexcept { return static_cast<int>(boxes_.size()); }
 
     void push(inbox& box, std::uint16_t chunk, std::byte* data, std::uint32_t size) noexcept {
         pieces_[chunk] = {data, size, inbox::none};

@@ -31,7 +31,7 @@ void loop::run_until(const bool& finished) {
     running_ = true;
     frame_pool* outer = frame_pool::install(frames_.get());
     for (;;) {
-        run_ready();
+        run_from(ready_);
         if (finished) break;
         wait();
     }
@@ -43,11 +43,11 @@ void loop::run_until(const bool& finished) {
 // queued and sleeps, unless something is ready already. What is done is queued, never run inside
 // the wait. 3. Due timers fire: after the wait, so that a result that is there wins over its
 // timeout, however late the loop is.
-void loop::run_ready() {
+void loop::run_from(op_queue& queue) {
     counters_.turns += 1;
     share_ = resumes_per_turn;
     while (share_ > 0) {
-        suspension* next = ready_.pop();
+        suspension* next = queue.pop();
         if (!next) break;
         drive(*next->waiter);
     }
@@ -58,7 +58,11 @@ void loop::wait() {
     bool sleep = !posted && ready_.empty();
     if (sleep && spin_ > duration::zero() && found_by_spinning()) sleep = false;
     if (sleep && inbox_) sleep = inbox_->may_sleep();
-    backend_->wait(sleep ? timers_.next_deadline() : time_point::min(), ready_);
+    collect_until(sleep ? timers_.next_deadline() : time_point::min());
+}
+
+void loop::collect_until(time_point until) {
+    backend_->wait(until, ready_);
     if (inbox_) inbox_->awake();
     if (!timers_.empty()) counters_.timers_fired += timers_.fire_due(now());
 }
@@ -67,22 +71,15 @@ void loop::collect() {
     ANEL_ASSERT(!running_);
     if (inbox_) inbox_->awake();
     take_posted();
-    backend_->wait(time_point::min(), ready_);
-    if (!timers_.empty()) counters_.timers_fired += timers_.fire_due(now());
+    collect_until(time_point::min());
 }
 
 step_result loop::run_once() {
     running_ = true;
     frame_pool* outer = frame_pool::install(frames_.get());
-    counters_.turns += 1;
-    share_ = resumes_per_turn;
     op_queue batch;
     batch.splice(ready_);
-    while (share_ > 0) {
-        suspension* next = batch.pop();
-        if (!next) break;
-        drive(*next->waiter);
-    }
+    run_from(batch);
     batch.splice(ready_);  // those that had no turn go first
     ready_.splice(batch);
     frame_pool::install(outer);

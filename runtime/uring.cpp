@@ -94,7 +94,7 @@ void uring::set_up(const backend_options& options) {
 // have ended first, and nothing of ours is the kernel's when the memory goes.
 uring::~uring() {
     ANEL_ASSERT(in_flight() == 0);
-    inboxes_.for_each([this](int fd, const inbox&) { empty_inbox(fd); });
+    for (int fd = 0; fd < inboxes_.end(); ++fd) empty_inbox(fd);
     offers_.close(ring_);
     io_uring_sqe* sqe = waker_armed_ ? next_sqe() : nullptr;
     if (sqe) {

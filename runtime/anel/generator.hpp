@@ -1,8 +1,8 @@
 // generator.hpp: async_generator<T>, a coroutine that gives one value after the other and may wait
 // in between.
 //
-//     async_generator<std::string> lines(tcp_stream& from);      auto item = co_await
-//     source.next();
+//     async_generator<std::string> lines(tcp_stream& from);
+//     while (auto line = co_await source.next()) …
 //
 // It runs only while somebody awaits next(), and in that one's scope: a cancel reaches into its
 // waits, and between two values it waits for nothing. So it can be dropped at any yield, and

@@ -112,9 +112,10 @@ public:
     std::shared_ptr<mailbox> inbox();
 
 private:
-    void run_ready();
+    void run_from(op_queue& queue);
     void wait();
     void collect();
+    void collect_until(time_point until);
     step_result run_once();
     bool found_by_spinning();
     void drive(frame& first);

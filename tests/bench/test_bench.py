@@ -89,9 +89,7 @@ class Generator(unittest.TestCase):
         with Server("epoll") as server:
             result = load(server, "--connections", "8", "--rate", "5000", "--seconds", "0.5")
             self.assertAlmostEqual(result["offered_per_s"], 5000, delta=50)
-            # How many it sent in time depends on what else the machine does; that it measures
-            # its own lateness does not.
-            self.assertGreater(result["slip_ns"]["count"], 0)
+            self.assertEqual(result["slip_ns"]["count"] > 2000, True)
 
     def test_a_wrong_byte_is_noticed(self):
         class Liar(socketserver.BaseRequestHandler):

@@ -3,9 +3,10 @@
 //
 // Client and server run in one loop, so each count covers both ends.
 // SPDX-License-Identifier: MIT
-#include <anel/anel.hpp>
-
 #include "runtime/sanitizer.hpp"
+#include "tests/support/over_backends.hpp"
+
+#include <anel/anel.hpp>
 
 #include <gtest/gtest.h>
 
@@ -53,18 +54,8 @@ struct totals {
 
 class echo_cost : public ::testing::TestWithParam<backend_kind> {};
 
-std::vector<backend_kind> available() {
-    std::vector<backend_kind> kinds;
-    for (const auto kind : {backend_kind::io_uring, backend_kind::epoll, backend_kind::poll}) {
-        try {
-            make_backend({.kind = kind});
-            kinds.push_back(kind);
-        } catch (const io_error&) {}
-    }
-    return kinds;
-}
-INSTANTIATE_TEST_SUITE_P(backends, echo_cost, ::testing::ValuesIn(available()),
-                         [](const auto& kind) { return std::string(name_of(kind.param)); });
+INSTANTIATE_TEST_SUITE_P(backends, echo_cost, ::testing::ValuesIn(test::kernels_here()),
+                         test::name_of_parameter);
 
 constexpr int connections = 64;
 constexpr int warm_up = 50;
@@ -74,6 +65,12 @@ task<> echo(tcp_stream conn) {
     std::array<std::byte, 4096> buffer;
     while (auto n = co_await conn.recv(buffer)) co_await conn.send(std::span(buffer).first(n));
 }
+
+task<> echo_lent(tcp_stream conn) {
+    while (auto data = co_await conn.recv()) co_await conn.send(data);
+}
+
+using session = task<> (*)(tcp_stream);
 
 /// Holds every client until all have arrived.
 struct barrier {
@@ -103,9 +100,11 @@ task<> client(endpoint server, barrier& warm, barrier& done) {
     co_await wait_for_all(done);
 }
 
-task<> serve_until_cancelled(tcp_listener listener) { co_await serve(std::move(listener), echo); }
+task<> serve_until_cancelled(tcp_listener listener, session each) {
+    co_await serve(std::move(listener), each);
+}
 
-task<> measure(totals& before, totals& after) {
+task<> measure(session each, totals& before, totals& after) {
     frame& self = co_await detail::this_frame();
     loop& owner = self.scope->owner();
     auto listener = co_await tcp_listener::bind("127.0.0.1:0");
@@ -113,7 +112,7 @@ task<> measure(totals& before, totals& after) {
     barrier warm;
     barrier done;
     co_await with_task_group([&](task_group& group) -> task<> {
-        group.spawn(serve_until_cancelled, std::move(listener));
+        group.spawn(serve_until_cancelled, std::move(listener), each);
         for (int i = 0; i < connections; ++i) {
             group.spawn(client, address, std::ref(warm), std::ref(done));
         }
@@ -125,10 +124,10 @@ task<> measure(totals& before, totals& after) {
     });
 }
 
-TEST_P(echo_cost, steady_state_allocates_nothing_and_waits_seldom) {
+void expect_cheap(session each, backend_kind kind) {
     totals before{};
     totals after{};
-    run(measure(before, after), {.backend = {.kind = GetParam()}, .signals = false});
+    run(measure(each, before, after), {.backend = {.kind = kind}, .signals = false});
     constexpr double echoes = connections * measured;
     const auto per_echo = [&](auto member) {
         return static_cast<double>(after.*member - before.*member) / echoes;
@@ -140,10 +139,16 @@ TEST_P(echo_cost, steady_state_allocates_nothing_and_waits_seldom) {
     // Both ends: recv and send each; the warm-up's and the last round's tails are not exact.
     EXPECT_NEAR(per_echo(&totals::operations), 4.0, 0.1);
     EXPECT_LE(per_echo(&totals::waits), 0.1);
-    RecordProperty("waits_per_echo", std::to_string(per_echo(&totals::waits)));
-    std::printf("%s: %.4f waits, %.2f operations per echo\n", name_of(GetParam()),
+    testing::Test::RecordProperty("waits_per_echo", std::to_string(per_echo(&totals::waits)));
+    std::printf("%s: %.4f waits, %.2f operations per echo\n", name_of(kind),
                 per_echo(&totals::waits), per_echo(&totals::operations));
 }
+
+TEST_P(echo_cost, steady_state_allocates_nothing_and_waits_seldom) {
+    expect_cheap(echo, GetParam());
+}
+
+TEST_P(echo_cost, so_does_an_echo_in_lent_memory) { expect_cheap(echo_lent, GetParam()); }
 
 }  // namespace
 }  // namespace anel

@@ -11,6 +11,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include <sched.h>
+
 namespace anel {
 namespace {
 
@@ -106,8 +108,16 @@ TEST(run_per_core, ends_when_all_have_ended_and_not_before) {
 
 TEST(run_per_core, pinned_threads_stay_on_processors_they_may_use) {
     std::atomic<int> ran{0};
+    std::atomic<int> kept{0};
     const auto program = [&](unsigned) -> task<> {
         ran += 1;
+#if defined(__linux__) && !defined(ANEL_POSIX_ONLY)
+        cpu_set_t allowed;
+        const bool known = ::sched_getaffinity(0, sizeof allowed, &allowed) == 0;
+        kept += known && CPU_COUNT(&allowed) == 1;
+#else
+        kept += 1;  // nothing is promised there
+#endif
         co_return;
     };
     std::thread apart([&] {  // pinning outlives the call on the caller's thread
@@ -118,6 +128,7 @@ TEST(run_per_core, pinned_threads_stay_on_processors_they_may_use) {
     });
     apart.join();
     EXPECT_EQ(ran, static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
+    EXPECT_EQ(kept, ran);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // stream_test.cpp: what streams, listeners and readers promise at their edges, on every backend.
 // SPDX-License-Identifier: MIT
+#include "tests/support/over_backends.hpp"
+
 #include <anel/anel.hpp>
 
 #include <gtest/gtest.h>
@@ -19,17 +21,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::vector<backend_kind> available() {
-    std::vector<backend_kind> kinds;
-    for (const auto kind : {backend_kind::io_uring, backend_kind::epoll, backend_kind::poll}) {
-        try {
-            make_backend({.kind = kind});
-            kinds.push_back(kind);
-        } catch (const io_error&) {}
-    }
-    return kinds;
-}
-
 class stream : public ::testing::TestWithParam<backend_kind> {
 protected:
     template <class T>
@@ -40,8 +31,8 @@ protected:
         return "unix:/tmp/anel_stream_test_" + std::to_string(::getpid()) + ".sock";
     }
 };
-INSTANTIATE_TEST_SUITE_P(backends, stream, ::testing::ValuesIn(available()),
-                         [](const auto& kind) { return std::string(name_of(kind.param)); });
+INSTANTIATE_TEST_SUITE_P(backends, stream, ::testing::ValuesIn(test::kernels_here()),
+                         test::name_of_parameter);
 
 /// A stream of a listener, and the one that connected to it.
 struct ends {

@@ -1,5 +1,7 @@
 // threads_test.cpp: what crosses threads: post, offload, several loops; and signals.
 // SPDX-License-Identifier: MIT
+#include "tests/support/over_backends.hpp"
+
 #include <anel/event.hpp>
 #include <anel/offload.hpp>
 #include <anel/post.hpp>
@@ -21,17 +23,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::vector<backend_kind> available() {
-    std::vector<backend_kind> kinds;
-    for (const auto kind : {backend_kind::io_uring, backend_kind::epoll, backend_kind::poll}) {
-        try {
-            make_backend({.kind = kind});
-            kinds.push_back(kind);
-        } catch (const io_error&) {}
-    }
-    return kinds;
-}
-
 class threads : public ::testing::TestWithParam<backend_kind> {
 protected:
     template <class T>
@@ -42,8 +33,8 @@ protected:
     void ping_pong(int rounds, std::chrono::nanoseconds spin);
 };
 
-INSTANTIATE_TEST_SUITE_P(backends, threads, ::testing::ValuesIn(available()),
-                         [](const auto& kind) { return std::string(name_of(kind.param)); });
+INSTANTIATE_TEST_SUITE_P(backends, threads, ::testing::ValuesIn(test::kernels_here()),
+                         test::name_of_parameter);
 
 TEST_P(threads, posts_from_many_threads_all_arrive_in_each_ones_order) {
     constexpr int senders = 4;

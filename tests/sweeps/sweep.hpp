@@ -9,6 +9,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "runtime/root_task.hpp"
 #include "tests/support/streams.hpp"
 #include "tests/sweeps/allocations.hpp"
 #include "tests/sweeps/probe.hpp"
@@ -93,45 +94,11 @@ task<> stage(probe& control, report& said) {
     co_await play.check(said);
 }
 
-/// What the outermost task returns to.
-struct outermost {
-    struct promise_type : frame {
-        bool ended = false;
-        std::exception_ptr error;
-
-        outermost get_return_object() noexcept {
-            handle = std::coroutine_handle<promise_type>::from_promise(*this);
-            return outermost{this};
-        }
-        static std::suspend_always initial_suspend() noexcept { return {}; }
-        std::suspend_always final_suspend() noexcept {
-            ended = true;
-            return {};
-        }
-        void return_void() noexcept {}
-        void unhandled_exception() noexcept { error = std::current_exception(); }
-        template <class A>
-        auto await_transform(A&& inner) noexcept {
-            return anel::detail::adapted<std::remove_reference_t<A>>(inner);
-        }
-    };
-    promise_type* promise;
-};
-
-inline outermost await_in_loop(task<> work) { co_await work; }
-
 /// Runs `work` in `turning`; run() would make a backend of its own.
 inline void run_in(loop& turning, task<> work) {
-    cancel_scope scope;
-    scope.open(turning);
-    outermost::promise_type& first = *await_in_loop(std::move(work)).promise;
-    first.scope = &scope;
-    scope.turn.waiter = &first;
-    turning.ready(scope.turn);
-    turning.run_until(first.ended);
-    const std::exception_ptr error = first.error;
-    first.handle.destroy();
-    if (error) std::rethrow_exception(error);
+    const root_task first(turning, std::move(work));
+    turning.run_until(first.ended());
+    if (first.error()) std::rethrow_exception(first.error());
 }
 
 /// Whether `error` is what a failed allocation may become.
