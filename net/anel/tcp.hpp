@@ -266,9 +266,7 @@ public:
     static constexpr const char* name = "recv";
     explicit recv_chunk_wait(tcp_stream& on) noexcept
         : stream_io(on, opcode::recv_chunk, nullptr, 0) {}
-    std::error_code failure() const noexcept {
-        return result == 0 ? end() : stream_io::failure();
-    }
+    std::error_code failure() const noexcept { return result == 0 ? end() : stream_io::failure(); }
     recv_buffer value() const noexcept {
         if (result == 0) return {};
         std::span bytes(static_cast<std::byte*>(data), static_cast<std::size_t>(result));
