@@ -24,9 +24,7 @@ public:
         return io::failure();
     }
     void value() const noexcept {}
-    [[noreturn]] void raise(std::error_code error) const {
-        throw io_error(error, "resolve", host_);
-    }
+    io_error describe(std::error_code error) const { return io_error(error, "resolve", host_); }
 
 private:
     const std::string& host_;

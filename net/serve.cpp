@@ -37,15 +37,6 @@ bool is_fatal(std::error_code error) {
 
 }  // namespace
 
-session_place::session_place(open_sessions& list) noexcept : list_(&list) { list.count_ += 1; }
-
-session_place::~session_place() {
-    if (!list_) return;
-    list_->count_ -= 1;
-    list_->ended_.set();
-    if (list_->count_ == 0) list_->none_left_.set();
-}
-
 // Looks at a session come four to the shorter timeout.
 open_sessions::open_sessions(const serve_options& options) noexcept : options_(options) {
     for (const auto timeout : {options.idle_timeout, options.request_timeout}) {
@@ -55,49 +46,89 @@ open_sessions::open_sessions(const serve_options& options) noexcept : options_(o
     }
 }
 
-session_record::session_record(open_sessions& list, tcp_stream& connection,
-                               cancel_scope& scope) noexcept
-    : timer(&session_record::on_look),
-      list_(list),
-      scope_(scope),
-      socket_(connection),
-      next_(list.first_),
-      seen_(connection.activity()) {
+session_record::session_record(open_sessions& list, tcp_stream& connection)
+    : list_(&list), socket_(connection), peer_(connection.packed_peer()) {
+    if (list.look_period_ > duration::zero()) {
+        timeouts_ = std::make_unique<session_timeouts>(list.options_, list.look_period_);
+    }
+    list.count_ += 1;
+    next_ = list.first_;
+    link();
+}
+
+session_record::session_record(session_record&& other) noexcept
+    : list_(std::exchange(other.list_, nullptr)),
+      previous_(other.previous_),
+      next_(other.next_),
+      socket_(std::move(other.socket_)),
+      timeouts_(std::move(other.timeouts_)),
+      peer_(other.peer_) {
+    link();
+}
+
+// Makes the neighbours point here.
+void session_record::link() noexcept {
+    (previous_ ? previous_->next_ : list_->first_) = this;
     if (next_) next_->previous_ = this;
-    list.first_ = this;
-    if (list.draining_) connection.shutdown_receive();  // accepted before, begun after
-    look_later();
 }
 
 session_record::~session_record() {
-    scope_.owner().cancel(static_cast<timer&>(*this));
-    (previous_ ? previous_->next_ : list_.first_) = next_;
+    if (!list_) return;
+    (previous_ ? previous_->next_ : list_->first_) = next_;
     if (next_) next_->previous_ = previous_;
+    list_->count_ -= 1;
+    list_->ended_.set();
+    if (list_->count_ == 0) list_->none_left_.set();
 }
 
-void session_record::look_later() noexcept {
-    if (list_.look_period_ > duration::zero()) {
-        scope_.owner().start(static_cast<timer&>(*this), list_.look_period_);
+void session_record::end(std::exception_ptr error) const noexcept {
+    if (timeouts_) timeouts_->end();
+    const serve_options& options = list_->options_;
+    if (!error || !options.session_failed) return;
+    const char* overdue = timeouts_ ? timeouts_->overdue() : nullptr;
+    const bool cancelled = (overdue || list_->cancelled_) && is_cancel(error);
+    if (cancelled && !overdue) return;
+    const endpoint peer = unpack(peer_);
+    if (cancelled) {
+        try {
+            throw_errno(ETIMEDOUT, overdue, peer.to_string());
+        } catch (...) {
+            error = std::current_exception();  // or std::bad_alloc: the hook is told in any case
+        }
     }
+    options.session_failed(peer, std::move(error));
 }
 
-void session_record::on_look(timer& item) noexcept {
-    auto& self = static_cast<session_record&>(item);
-    const socket* connection = self.socket_.watched();
+session_timeouts::session_timeouts(const serve_options& options, duration period) noexcept
+    : timer(&session_timeouts::on_look), options_(options), period_(period) {}
+
+void session_timeouts::begin(session_record& session, cancel_scope& scope) noexcept {
+    session_ = &session;
+    scope_ = &scope;
+    if (const socket* connection = session.connection()) seen_ = connection->activity();
+    scope.owner().start(static_cast<timer&>(*this), period_);
+}
+
+void session_timeouts::on_look(timer& item) noexcept {
+    auto& self = static_cast<session_timeouts&>(item);
+    const socket* connection = self.session_->connection();
     if (!connection) return;  // closed: what the session still does is its own affair
-    const serve_options& options = self.list_.options_;
     const socket_activity now = connection->activity();
     const bool unanswered = now.exchanges % 2 == 1 && now.exchanges == self.seen_.exchanges;
     self.idle_looks_ = now == self.seen_ ? self.idle_looks_ + 1 : 0;
     self.request_looks_ = unanswered ? self.request_looks_ + 1 : 0;
     self.seen_ = now;
     const auto reached = [&](std::uint32_t looks, duration timeout) {
-        return timeout > duration::zero() && looks * self.list_.look_period_ >= timeout;
+        return timeout > duration::zero() && looks * self.period_ >= timeout;
     };
-    if (reached(self.idle_looks_, options.idle_timeout)) self.overdue_ = "idle timeout of";
-    if (reached(self.request_looks_, options.request_timeout)) self.overdue_ = "request timeout of";
-    if (self.overdue_) self.scope_.cancel();
-    else self.look_later();
+    if (reached(self.idle_looks_, self.options_.idle_timeout)) {
+        self.overdue_ = "idle timeout of";
+    }
+    if (reached(self.request_looks_, self.options_.request_timeout)) {
+        self.overdue_ = "request timeout of";
+    }
+    if (self.overdue_) self.scope_->cancel();
+    else self.scope_->owner().start(item, self.period_);
 }
 
 task<tcp_stream> open_sessions::next(tcp_listener& listener) {
@@ -125,9 +156,8 @@ task<tcp_stream> open_sessions::next(tcp_listener& listener) {
 }
 
 void open_sessions::end_input() noexcept {
-    draining_ = true;
     for (session_record* at = first_; at; at = at->next_) {
-        if (socket* connection = at->socket_.watched()) connection->shutdown_receive();
+        if (socket* connection = at->connection()) connection->shutdown_receive();
     }
 }
 
@@ -135,20 +165,6 @@ event::wait_type open_sessions::all_ended() noexcept {
     if (count_ == 0) none_left_.set();
     else none_left_.reset();
     return none_left_.wait();
-}
-
-void open_sessions::failed(const packed_endpoint& packed, const char* overdue) const noexcept {
-    if (!options_.session_failed) return;
-    const endpoint peer = unpack(packed);
-    std::exception_ptr error = std::current_exception();
-    if (overdue) {
-        try {
-            throw_errno(ETIMEDOUT, overdue, peer.to_string());
-        } catch (...) {
-            error = std::current_exception();  // or std::bad_alloc: the hook is told in any case
-        }
-    }
-    options_.session_failed(peer, std::move(error));
 }
 
 }  // namespace anel::detail

@@ -13,6 +13,11 @@ detail::socket_observer::socket_observer(socket& watched) noexcept : watched_(&w
     watched.observer_ = this;
 }
 
+detail::socket_observer::socket_observer(socket_observer&& other) noexcept
+    : watched_(std::exchange(other.watched_, nullptr)) {
+    if (watched_) watched_->observer_ = this;
+}
+
 detail::socket_observer::~socket_observer() {
     if (watched_) watched_->observer_ = nullptr;
 }

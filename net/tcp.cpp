@@ -41,8 +41,8 @@ public:
         return socket_io::start(in, who);
     }
     void value() const noexcept {}
-    [[noreturn]] void raise(std::error_code error) const {
-        throw io_error(error, "connect", peer_.to_string());
+    io_error describe(std::error_code error) const {
+        return io_error(error, "connect", peer_.to_string());
     }
 
 private:
@@ -129,10 +129,10 @@ tcp_stream detail::accept_wait::value() const noexcept {
     return {owner, result, pack(peer)};
 }
 
-void detail::accept_wait::raise(std::error_code error) const {
+io_error detail::accept_wait::describe(std::error_code error) const {
     std::string where;
     if (socket_.is_open()) where = socket_.local_endpoint().to_string();
-    throw io_error(error, "accept", where);
+    return io_error(error, "accept", where);
 }
 
 // --- tcp_stream ---------------------------------------------------------------------------------

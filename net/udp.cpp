@@ -49,10 +49,10 @@ std::string text_of(const socket_address& address) {
 }
 }  // namespace
 
-void detail::recvfrom_wait::raise(std::error_code error) const {
+io_error detail::recvfrom_wait::describe(std::error_code error) const {
     std::string where;
     if (socket_.is_open()) where = socket_.local_endpoint().to_string();
-    throw io_error(error, "recvfrom", where);
+    return io_error(error, "recvfrom", where);
 }
 
 detail::sendto_wait::sendto_wait(udp_socket& on, const_buffer from, const endpoint* to) noexcept
@@ -60,15 +60,15 @@ detail::sendto_wait::sendto_wait(udp_socket& on, const_buffer from, const endpoi
     if (to) address_ = to_socket_address(*to);
 }
 
-void detail::sendto_wait::raise(std::error_code error) const {
-    throw io_error(error, "sendto", text_of(address_));
+io_error detail::sendto_wait::describe(std::error_code error) const {
+    return io_error(error, "sendto", text_of(address_));
 }
 
 detail::datagram_connect_wait::datagram_connect_wait(udp_socket& on, const endpoint& peer) noexcept
     : socket_io(on, opcode::connect), address_(to_socket_address(peer)) {}
 
-void detail::datagram_connect_wait::raise(std::error_code error) const {
-    throw io_error(error, "connect", text_of(address_));
+io_error detail::datagram_connect_wait::describe(std::error_code error) const {
+    return io_error(error, "connect", text_of(address_));
 }
 
 }  // namespace anel

@@ -4,6 +4,16 @@
 
 namespace anel {
 
+bool detail::is_cancel(const std::exception_ptr& error) noexcept {
+    try {
+        std::rethrow_exception(error);
+    } catch (const task_cancelled&) {
+        return true;
+    } catch (...) {
+        return false;
+    }
+}
+
 cancel_scope::~cancel_scope() {
     if (loop_) close();
 }

@@ -9,8 +9,8 @@ namespace anel {
 
 class frame_pool {
 public:
-    static constexpr std::size_t class_bytes = 64;
-    static constexpr std::size_t classes = 64;             // frames up to 4 KiB are recycled
+    static constexpr std::size_t class_bytes = 16;
+    static constexpr std::size_t classes = 256;            // frames up to 4 KiB are recycled
     static constexpr std::uint32_t kept_per_class = 4096;  // more go back to the system
 
     frame_pool() noexcept = default;

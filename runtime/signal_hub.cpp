@@ -19,7 +19,7 @@ class byte_wait : public io<byte_wait> {
 public:
     byte_wait(int descriptor, std::byte& byte) noexcept : io(opcode::recv, descriptor, &byte, 1) {}
     void value() const noexcept {}
-    [[noreturn]] static void raise(std::error_code error) { throw io_error(error, "signal", {}); }
+    static io_error describe(std::error_code error) { return io_error(error, "signal", {}); }
 };
 
 }  // namespace

@@ -17,14 +17,11 @@ void task_group::adopt(spawned::handle_type adopted) noexcept {
 }
 
 void task_group::fail(std::exception_ptr error) noexcept {
-    try {
-        std::rethrow_exception(error);
-    } catch (const task_cancelled&) {
+    if (detail::is_cancel(error)) {
         cut_short_ = true;  // how a cancelled task ends; not an error of its own
         return;
-    } catch (...) {
-        if (!first_error_) first_error_ = std::move(error);
     }
+    if (!first_error_) first_error_ = std::move(error);
     scope_.cancel();
 }
 

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <new>
 #include <tuple>
 #include <type_traits>
@@ -46,45 +47,70 @@ struct serve_options {
 namespace detail {
 
 class open_sessions;
+class session_record;
 
-/// One session's place, from the moment its connection was accepted. Move-only.
-class session_place {
+/// The timeouts of one session: looks at it four times in each and compares. What the session does
+/// in between costs two counters, and no clock is read.
+class session_timeouts : private timer {
 public:
-    explicit session_place(open_sessions& list) noexcept;
-    session_place(session_place&& other) noexcept : list_(std::exchange(other.list_, nullptr)) {}
-    session_place& operator=(session_place&&) = delete;
-    ~session_place();
+    session_timeouts(const serve_options& options, duration period) noexcept;
+    session_timeouts(const session_timeouts&) = delete;
+    session_timeouts& operator=(const session_timeouts&) = delete;
 
-private:
-    open_sessions* list_;
-};
-
-/// One session's connection in the list of those that are open. Looks at it from time to time, when
-/// there are timeouts: what the session does in between costs two counters, and no clock is read.
-class session_record : private timer {
-public:
-    session_record(open_sessions& list, tcp_stream& connection, cancel_scope& scope) noexcept;
-    session_record(const session_record&) = delete;
-    session_record& operator=(const session_record&) = delete;
-    ~session_record();
-
+    /// Watches the session, until end(): both stay where they are.
+    void begin(session_record& session, cancel_scope& scope) noexcept;
+    void end() noexcept { scope_->owner().cancel(static_cast<timer&>(*this)); }
     /// The name of the timeout that ended the session; null when none did.
     [[nodiscard]] const char* overdue() const noexcept { return overdue_; }
 
-private:
-    friend open_sessions;
-    static void on_look(timer& item) noexcept;
-    void look_later() noexcept;
+    static void* operator new(std::size_t bytes) { return frame::operator new(bytes); }
+    static void operator delete(void* memory, std::size_t bytes) noexcept {
+        frame::operator delete(memory, bytes);
+    }
 
-    open_sessions& list_;
-    cancel_scope& scope_;
-    socket_observer socket_;
-    session_record* previous_ = nullptr;
-    session_record* next_ = nullptr;
+private:
+    static void on_look(timer& item) noexcept;
+
+    const serve_options& options_;
+    duration period_;
+    session_record* session_ = nullptr;
+    cancel_scope* scope_ = nullptr;
     socket_activity seen_;
     std::uint32_t idle_looks_ = 0;     // in a row that saw nothing new
     std::uint32_t request_looks_ = 0;  // in a row that saw the same request unanswered
     const char* overdue_ = nullptr;
+};
+
+/// One session in the list of those that are open, from the moment its connection was accepted.
+/// Move-only; small, for there may be very many.
+class session_record {
+public:
+    /// Errors  std::bad_alloc, when there are timeouts.
+    session_record(open_sessions& list, tcp_stream& connection);
+    session_record(session_record&& other) noexcept;
+    session_record& operator=(session_record&&) = delete;
+    ~session_record();
+
+    /// The session is about to run in `scope`. From now on the record stays where it is.
+    void begin(cancel_scope& scope) noexcept {
+        if (timeouts_) timeouts_->begin(*this, scope);
+    }
+    /// The session has ended, by `error` unless that is null, which is told to whom it concerns:
+    /// nobody when the session was only cancelled.
+    void end(std::exception_ptr error) const noexcept;
+    /// The session's socket, wherever it is now; null once it is closed.
+    [[nodiscard]] socket* connection() const noexcept { return socket_.watched(); }
+
+private:
+    friend open_sessions;
+    void link() noexcept;
+
+    open_sessions* list_;  // null once moved from
+    session_record* previous_ = nullptr;
+    session_record* next_ = nullptr;
+    socket_observer socket_;
+    std::unique_ptr<session_timeouts> timeouts_;  // null when there are none
+    packed_endpoint peer_;
 };
 
 /// What serve() knows about its sessions; the part that is the same for every kind of session.
@@ -100,39 +126,33 @@ public:
     void end_input() noexcept;
     /// Waits until no session is left.
     event::wait_type all_ended() noexcept;
-    void failed(const packed_endpoint& peer, const char* overdue = nullptr) const noexcept;
+    /// Cancels those that are left.
+    void cancel(task_group& sessions) noexcept {
+        cancelled_ = true;
+        sessions.cancel();
+    }
 
 private:
-    friend session_place;
     friend session_record;
 
     const serve_options& options_;
     duration look_period_{};  // zero: there are no timeouts
     session_record* first_ = nullptr;
     std::size_t count_ = 0;
-    bool draining_ = false;
+    bool cancelled_ = false;
     event ended_;  // set when a session ends; reset before it is waited for
     event none_left_;
     std::chrono::nanoseconds pause_{0};  // > 0: accept has failed since the last connection
 };
 
-/// A child of the group in serve(). Everything but a cancel ends in here: a session's error, and a
-/// lack of memory for its first frame, are no reason to cancel the others.
-template <class Session>
-spawned::handle_type run_session(Session& session, open_sessions& list, session_place,
-                                 tcp_stream connection) {
-    const packed_endpoint peer = connection.packed_peer();  // 24 bytes a session, not 116
+/// A child of the group in serve(). Everything ends in here: a session's error is no reason to
+/// cancel the others. The session is made by the caller: here its argument would need a place too.
+template <class T>
+spawned::handle_type run_session(session_record record, error_of<T> session) {
     frame& self = co_await this_frame();
-    session_record record(list, connection, *self.scope);
-    try {
-        auto work = session(std::move(connection));
-        co_await work;
-    } catch (const task_cancelled&) {
-        if (!record.overdue()) throw;
-        list.failed(peer, record.overdue());
-    } catch (...) {
-        list.failed(peer);
-    }
+    record.begin(*self.scope);
+    std::exception_ptr error = co_await session;
+    record.end(std::move(error));
 }
 
 }  // namespace detail
@@ -158,8 +178,9 @@ task<> serve(tcp_listener listener, Session session, serve_options options = {})
         bool out_of_memory = false;
         try {
             auto connection = co_await open.next(listener);
-            sessions.adopt(detail::run_session(session, open, detail::session_place(open),
-                                               std::move(connection)));
+            detail::session_record record(open, connection);
+            detail::error_of work(session(std::move(connection)));
+            sessions.adopt(detail::run_session(std::move(record), std::move(work)));
         } catch (const std::bad_alloc&) {
             out_of_memory = true;  // the connection, if there was one, is closed
         } catch (...) {
@@ -180,7 +201,7 @@ task<> serve(tcp_listener listener, Session session, serve_options options = {})
     } catch (const std::bad_alloc&) {
         // There was no memory to tell of the timeout; the time is up all the same.
     }
-    sessions.cancel();
+    open.cancel(sessions);
     co_await sessions.join();
     std::rethrow_exception(stopped);
 }

@@ -23,11 +23,12 @@ class socket;
 namespace detail {
 
 /// Follows one socket wherever it is moved, until it is closed: serve() ends idle sessions with it.
+/// Move-only.
 class socket_observer {
 public:
     explicit socket_observer(socket& watched) noexcept;
-    socket_observer(const socket_observer&) = delete;
-    socket_observer& operator=(const socket_observer&) = delete;
+    socket_observer(socket_observer&& other) noexcept;
+    socket_observer& operator=(socket_observer&&) = delete;
     ~socket_observer();
 
     /// The socket, wherever it is now; null once it is closed.

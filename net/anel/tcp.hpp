@@ -235,8 +235,8 @@ public:
     stream_io(tcp_stream& on, opcode what, const void* bytes, std::size_t count,
               std::uint32_t how = 0) noexcept
         : socket_io<Derived>(on, what, const_cast<void*>(bytes), count, how) {}
-    [[noreturn]] void raise(std::error_code error) const {
-        throw io_error(error, Derived::name, this->stream().peer_endpoint().to_string());
+    io_error describe(std::error_code error) const {
+        return io_error(error, Derived::name, this->stream().peer_endpoint().to_string());
     }
 
 protected:
@@ -355,7 +355,7 @@ public:
         return socket_io::start(in, who);
     }
     tcp_stream value() const noexcept;
-    [[noreturn]] void raise(std::error_code error) const;
+    io_error describe(std::error_code error) const;
 
 private:
     socket_address peer_;

@@ -94,14 +94,14 @@ public:
         address_.size = sizeof address_.bytes;
     }
     datagram value() const noexcept;
-    [[noreturn]] void raise(std::error_code error) const;
+    io_error describe(std::error_code error) const;
 };
 
 class sendto_wait : public datagram_io<sendto_wait> {
 public:
     sendto_wait(udp_socket& on, const_buffer from, const endpoint* to) noexcept;
     void value() const noexcept {}
-    [[noreturn]] void raise(std::error_code error) const;
+    io_error describe(std::error_code error) const;
 };
 
 class datagram_connect_wait : public socket_io<datagram_connect_wait> {
@@ -112,7 +112,7 @@ public:
         return socket_io::start(in, who);
     }
     void value() const noexcept {}
-    [[noreturn]] void raise(std::error_code error) const;
+    io_error describe(std::error_code error) const;
 
 private:
     socket_address address_;

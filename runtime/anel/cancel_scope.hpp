@@ -10,6 +10,8 @@
 
 #include <anel/operation.hpp>
 
+#include <exception>
+
 namespace anel {
 
 class loop;
@@ -17,6 +19,10 @@ class loop;
 /// Thrown by an await in a cancelled scope. Not a std::exception on purpose: a handler for errors
 /// must not swallow a shutdown.
 struct task_cancelled {};
+
+namespace detail {
+[[nodiscard]] bool is_cancel(const std::exception_ptr& error) noexcept;
+}
 
 class cancel_scope {
 public:

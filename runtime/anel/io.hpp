@@ -19,7 +19,7 @@ namespace anel {
 ///   using value_type                the awaited value;
 ///   value_type value()              makes it of a result >= 0;
 ///   std::error_code failure()       (optional) an error in a result >= 0, such as an early end;
-///   void raise(std::error_code)     throws, naming operation and address.
+///   io_error describe(std::error_code)  what is thrown: names operation and address.
 template <class Derived>
 class io : public operation {
 public:
@@ -35,7 +35,7 @@ public:
 
     auto finish() {
         settle();
-        if (const std::error_code error = self().failure()) self().raise(error);
+        if (const std::error_code error = self().failure()) throw self().describe(error);
         return self().value();
     }
 

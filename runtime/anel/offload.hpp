@@ -32,7 +32,7 @@ public:
         if (error_) std::rethrow_exception(std::move(error_));
         if constexpr (!std::is_void_v<returned>) return std::move(*value_);
     }
-    [[noreturn]] void raise(std::error_code error) { throw io_error(error, "offload", {}); }
+    io_error describe(std::error_code error) { return io_error(error, "offload", {}); }
 
 private:
     struct call_type : helper_call {
