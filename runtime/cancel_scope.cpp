@@ -76,24 +76,4 @@ void cancel_scope::cancel() noexcept {
     }
 }
 
-bool cancel_scope::begin_wait(suspension& wait, frame& waiter, const wait_kind& kind) noexcept {
-    if (cancelled_) return false;
-    begin_uncancellable_wait(wait, waiter, kind);
-    return true;
-}
-
-void cancel_scope::begin_uncancellable_wait(suspension& wait, frame& waiter,
-                                            const wait_kind& kind) noexcept {
-    ANEL_ASSERT(waiting_ == nullptr);
-    wait.waiter = &waiter;
-    wait.scope = this;
-    wait.kind = &kind;
-    waiting_ = &wait;
-}
-
-void cancel_scope::end_wait(suspension& wait) noexcept {
-    ANEL_ASSERT(waiting_ == &wait);
-    waiting_ = nullptr;
-}
-
 }  // namespace anel

@@ -1,4 +1,4 @@
-// sleep.cpp: waits that end by a timer or by themselves.
+// sleep.cpp: waits that end by a timer.
 // SPDX-License-Identifier: MIT
 #include <anel/sleep.hpp>
 
@@ -29,18 +29,6 @@ void sleep_wait::on_cancel(suspension& wait) noexcept {
     if (!self.armed()) return;  // it has fired: the sleep is over, and that stands
     self.scope->owner().cancel(static_cast<timer&>(self));
     self.scope->owner().ready(self);
-}
-
-bool yield_wait::start(cancel_scope& in, frame& who) noexcept {
-    static constexpr wait_kind yielding{"yield", nullptr};
-    if (!in.begin_wait(*this, who, yielding)) return false;
-    in.owner().ready(*this);
-    return true;
-}
-
-void yield_wait::finish() {
-    if (!scope) throw task_cancelled{};
-    scope->end_wait(*this);
 }
 
 }  // namespace anel::detail

@@ -49,11 +49,24 @@ public:
 
     /// Records that `wait` goes on in this scope. False, and nothing recorded, when it is
     /// cancelled.
-    bool begin_wait(suspension& wait, frame& waiter, const wait_kind& kind) noexcept;
+    bool begin_wait(suspension& wait, frame& waiter, const wait_kind& kind) noexcept {
+        if (cancelled_) return false;
+        begin_uncancellable_wait(wait, waiter, kind);
+        return true;
+    }
     /// The same for a wait that even a cancelled scope must make, such as joining children.
-    void begin_uncancellable_wait(suspension& wait, frame& waiter, const wait_kind& kind) noexcept;
+    void begin_uncancellable_wait(suspension& wait, frame& waiter, const wait_kind& kind) noexcept {
+        ANEL_ASSERT(waiting_ == nullptr);
+        wait.waiter = &waiter;
+        wait.scope = this;
+        wait.kind = &kind;
+        waiting_ = &wait;
+    }
     /// Called first thing when the waiting coroutine runs again.
-    void end_wait(suspension& wait) noexcept;
+    void end_wait(suspension& wait) noexcept {
+        ANEL_ASSERT(waiting_ == &wait);
+        waiting_ = nullptr;
+    }
 
     /// The wait going on in this very scope, not below it; null when there is none.
     [[nodiscard]] const suspension* waiting() const noexcept { return waiting_; }

@@ -98,7 +98,7 @@ private:
         if (size_ > 0) {
             item = std::move(items_[first_]);
             items_[first_].reset();
-            first_ = (first_ + 1) % items_.size();
+            first_ = place(1);
             size_ -= 1;
             if (!senders_.empty()) push(release_sender());
         } else if (!senders_.empty()) {
@@ -107,8 +107,13 @@ private:
         return item;
     }
     void push(T&& item) {
-        items_[(first_ + size_) % items_.size()].emplace(std::move(item));
+        items_[place(size_)].emplace(std::move(item));
         size_ += 1;
+    }
+    /// The place in the ring so many behind the first; a division would cost more than the rest.
+    [[nodiscard]] std::size_t place(std::size_t behind) const noexcept {
+        const std::size_t at = first_ + behind;
+        return at < items_.size() ? at : at - items_.size();
     }
     T release_sender() {
         auto& sender = static_cast<send_wait&>(senders_.first());

@@ -30,8 +30,16 @@ private:
 
 class yield_wait : public suspension {
 public:
-    bool start(cancel_scope& in, frame& who) noexcept;
-    void finish();
+    bool start(cancel_scope& in, frame& who) noexcept {
+        static constexpr wait_kind yielding{"yield", nullptr};
+        if (!in.begin_wait(*this, who, yielding)) return false;
+        in.owner().ready(*this);
+        return true;
+    }
+    void finish() {
+        if (!scope) throw task_cancelled{};
+        scope->end_wait(*this);
+    }
 };
 
 }  // namespace detail

@@ -83,4 +83,22 @@ private:
     bool granted_ = false;
 };
 
+inline list_wait& wait_list::grant_first() noexcept {
+    list_wait& item = first();
+    unlink(item);
+    item.granted_ = true;
+    item.scope->owner().ready(item);
+    return item;
+}
+
+inline bool list_wait::wait_or_take_turns(wait_list& list, bool at_once, cancel_scope& in,
+                                          frame& who, const wait_kind& what) noexcept {
+    if (!in.begin_wait(*this, who, what)) return false;
+    granted_ = at_once;
+    // Granted, but this turn's share is used up: others first.
+    if (at_once) in.owner().ready(*this);
+    else list.link(*this);
+    return true;
+}
+
 }  // namespace anel::detail
