@@ -61,6 +61,7 @@ std::vector<server_spec> known_servers() {
         {"asio", "Asio, awaitable, epoll", "asio", "asio", {}, {}, true},
         {"libuv", "libuv, epoll", "libuv", "libuv"},
         {"go", "Go, net", "go_server", "go"},
+        {"tokio", "Rust, tokio, epoll", "tokio_server", "tokio", {}, {}, true},
         {"asyncio", "Python, asyncio", "asyncio_server.py", "asyncio"},
     };
     const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "servers";
