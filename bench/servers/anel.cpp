@@ -14,9 +14,9 @@ using namespace anel;
 
 task<> session(tcp_stream conn, const server::options& given) {
     server::protocol rules(given);
-    std::vector<char> buffer(rules.receive_max());
-    while (auto n = co_await conn.recv(buffer)) {
-        co_await conn.send(rules.answer(std::span(buffer).first(n)));
+    while (auto data = co_await conn.recv()) {
+        std::span received(reinterpret_cast<char*>(data.data()), data.size());
+        while (!received.empty()) co_await conn.send(rules.answer_first(received));
     }
 }
 
@@ -24,7 +24,7 @@ task<> serve_streams(const server::options& given) {
     auto listener = co_await tcp_listener::bind(given.address);
     auto backend = co_await current_backend();
     server::announce(listener.native_handle(), std::string(backend.name).c_str(),
-                     "anel " BENCH_ANEL_VERSION ", serve()");
+                     "anel " BENCH_ANEL_VERSION ", serve() and recv()");
     auto with_options = [&given](tcp_stream conn) { return session(std::move(conn), given); };
     co_await serve(std::move(listener), with_options);
 }

@@ -78,21 +78,59 @@ public:
         const int result = io_uring_register_buf_ring(owner.native(), &shared, 0);
         if (result < 0) die("io_uring_register_buf_ring", -result);
         io_uring_buf_ring_init(free_);
-        for (unsigned i = 0; i < count; ++i) give_back(static_cast<std::uint16_t>(i));
+        for (unsigned i = 0; i < count; ++i) give_back(i);
     }
 
-    [[nodiscard]] char* at(std::uint16_t buffer) const noexcept { return data_ + buffer * size_; }
-    void give_back(std::uint16_t buffer) {
-        io_uring_buf_ring_add(free_, at(buffer), static_cast<unsigned>(size_), buffer,
-                              io_uring_buf_ring_mask(count_), 0);
-        io_uring_buf_ring_advance(free_, 1);
+    /// What a receive has put into a buffer.
+    [[nodiscard]] std::span<char> filled_by(const io_uring_cqe& cqe) const noexcept {
+        const std::size_t buffer = cqe.flags >> IORING_CQE_BUFFER_SHIFT;
+        return {data_ + buffer * size_, static_cast<std::size_t>(cqe.res)};
+    }
+    void give_back(std::span<char> filled) {
+        give_back(static_cast<std::size_t>(filled.data() - data_) / size_);
     }
 
 private:
+    void give_back(std::size_t buffer) {
+        io_uring_buf_ring_add(free_, data_ + buffer * size_, static_cast<unsigned>(size_),
+                              static_cast<std::uint16_t>(buffer), io_uring_buf_ring_mask(count_),
+                              0);
+        io_uring_buf_ring_advance(free_, 1);
+    }
+
     unsigned count_;
     std::size_t size_;
     io_uring_buf_ring* free_ = nullptr;
     char* data_ = nullptr;
+};
+
+/// What each connection needs, found by its descriptor.
+template <class Connection>
+class connections {
+public:
+    Connection& operator[](int fd) {
+        const auto index = static_cast<std::size_t>(fd);
+        if (all_.size() <= index) all_.resize(2 * index + 1);  // references do not survive it
+        return all_[index];
+    }
+
+private:
+    std::vector<Connection> all_;
+};
+
+/// What user_data says: an operation, and the descriptor that it concerns.
+template <class Op>
+struct tag {
+    Op operation;
+    int fd;
+
+    tag(Op what, int of) noexcept : operation(what), fd(of) {}
+    explicit tag(const io_uring_cqe& cqe) noexcept
+        : operation(static_cast<Op>(cqe.user_data & 0xff)),
+          fd(static_cast<int>(cqe.user_data >> 8)) {}
+    [[nodiscard]] std::uint64_t user_data() const noexcept {
+        return static_cast<std::uint64_t>(fd) << 8 | static_cast<std::uint64_t>(operation);
+    }
 };
 
 /// What an accept completed with: true for a connection, made ready for use.

@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdio>
@@ -31,6 +32,7 @@ struct options {
     std::string address = "127.0.0.1:7777";  // IPv4
     std::size_t buffer = 4096;               // bytes a receive takes at most
     std::size_t times = 1;                   // how often a byte comes back
+    std::chrono::microseconds work{0};       // of CPU time that each answer takes
     bool udp = false;                        // only of those servers that have a UDP part
 };
 
@@ -42,7 +44,7 @@ struct options {
 /// Answers: every byte `times` times.
 class protocol {
 public:
-    explicit protocol(const options& given) : times_(given.times) {
+    explicit protocol(const options& given) : times_(given.times), work_(given.work) {
         // The answer to one receive stays bounded.
         receive_max_ = std::min(given.buffer, std::max<std::size_t>(answer_max / times_, 1));
         if (times_ > 1) answer_.resize(receive_max_ * times_);
@@ -53,6 +55,10 @@ public:
 
     /// The answer to `received`, valid until the next call; an echo is `received` itself.
     std::span<char> answer(std::span<char> received) noexcept {
+        if (work_.count() > 0) {
+            const auto done = std::chrono::steady_clock::now() + work_;
+            while (std::chrono::steady_clock::now() < done) {}
+        }
         if (times_ == 1) return received;
         char* out = answer_.data();
         for (const char byte : received) {
@@ -62,9 +68,19 @@ public:
         return std::span(answer_).first(received.size() * times_);
     }
 
+    /// The answer to the first bytes of `received`, and takes them away from it: to all of them,
+    /// or, where answers are longer, to as many as one receive may bring.
+    std::span<char> answer_first(std::span<char>& received) noexcept {
+        const auto size = times_ == 1 ? received.size() : std::min(received.size(), receive_max_);
+        const auto first = received.first(size);
+        received = received.subspan(size);
+        return answer(first);
+    }
+
 private:
     static constexpr std::size_t answer_max = 1 << 20;
     std::size_t times_;
+    std::chrono::microseconds work_;
     std::size_t receive_max_ = 0;
     std::vector<char> answer_;
 };
@@ -81,7 +97,9 @@ inline options start(int argc, char** argv) {
         const std::string argument = argv[i];
         if (argument == "--buffer" && i + 1 < argc) given.buffer = number(argv[++i]);
         else if (argument == "--times" && i + 1 < argc) given.times = number(argv[++i]);
-        else if (argument == "--udp") given.udp = true;
+        else if (argument == "--work" && i + 1 < argc) {
+            given.work = std::chrono::microseconds(number(argv[++i]));
+        } else if (argument == "--udp") given.udp = true;
         else if (argument.starts_with('-')) die("unknown option " + argument, EINVAL);
         else given.address = argument;
     }

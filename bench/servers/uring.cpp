@@ -25,17 +25,14 @@ public:
     explicit loop(const server::options& given) : given_(given) {}
 
     [[noreturn]] void run(int listener) {
-        connections_.resize(static_cast<std::size_t>(listener) + 1);
         queue(op::accept, listener);
         for (;;) ring_.turn([this](const io_uring_cqe& cqe) { handle(cqe); });
     }
 
 private:
-    connection& at(int fd) { return connections_[static_cast<std::size_t>(fd)]; }
-
     void queue(op operation, int fd) {
         io_uring_sqe* sqe = ring_.next();
-        connection& c = at(fd);
+        connection& c = connections_[fd];
         switch (operation) {
             case op::accept: io_uring_prep_multishot_accept(sqe, fd, nullptr, nullptr, 0); break;
             case op::recv: io_uring_prep_recv(sqe, fd, c.buffer.data(), c.buffer.size(), 0); break;
@@ -44,20 +41,18 @@ private:
                                    MSG_WAITALL | MSG_NOSIGNAL);
                 break;
         }
-        sqe->user_data =
-            static_cast<std::uint64_t>(fd) << 8 | static_cast<std::uint64_t>(operation);
+        sqe->user_data = server::tag(operation, fd).user_data();
     }
 
     void handle(const io_uring_cqe& cqe) {
-        const int fd = static_cast<int>(cqe.user_data >> 8);
-        connection& c = at(fd);
-        const auto operation = static_cast<op>(cqe.user_data & 0xff);
+        const auto [operation, fd] = server::tag<op>(cqe);
         if (operation == op::accept) {
             if ((cqe.flags & IORING_CQE_F_MORE) == 0) queue(op::accept, fd);
             return accepted(cqe.res);
         }
         if (cqe.res <= 0) return drop(fd);  // end of stream, or the peer is gone
         const auto size = static_cast<std::size_t>(cqe.res);
+        connection& c = connections_[fd];
         c.answer = operation == op::recv ? c.rules->answer(std::span(c.buffer).first(size))
                                          : c.answer.subspan(size);
         queue(c.answer.empty() ? op::recv : op::send, fd);
@@ -65,21 +60,20 @@ private:
 
     void accepted(int fd) {
         if (!server::is_connection(fd)) return;
-        const auto index = static_cast<std::size_t>(fd);
-        if (connections_.size() <= index) connections_.resize(2 * index);
-        at(fd).rules = std::make_unique<server::protocol>(given_);
-        at(fd).buffer.resize(at(fd).rules->receive_max());
+        connection& c = connections_[fd];
+        c.rules = std::make_unique<server::protocol>(given_);
+        c.buffer.resize(c.rules->receive_max());
         queue(op::recv, fd);
     }
 
     void drop(int fd) {
-        at(fd) = {};
+        connections_[fd] = {};
         close(fd);  // nothing of this connection is in flight any more
     }
 
     const server::options& given_;
     server::ring ring_;
-    std::vector<connection> connections_;  // by descriptor
+    server::connections<connection> connections_;
 };
 
 /// A datagram on its way: received, sent back, and received again, each slot for itself.

@@ -9,6 +9,7 @@
 // SPDX-License-Identifier: MIT
 #include <deque>
 #include <memory>
+#include <utility>
 
 #include "ring.hpp"
 
@@ -19,18 +20,13 @@ constexpr unsigned buffers = 1024;  // a power of two; fewer stay warm in the ca
 
 enum class op : std::uint64_t { accept, recv, send, cancel };
 
-struct piece {
-    std::uint16_t buffer;
-    std::size_t size;
-};
-
 struct connection {
     std::unique_ptr<server::protocol> rules;
-    std::deque<piece> pieces;  // received; the first one is being answered
-    std::span<char> answer;    // what has not been sent yet of the answer to the first
-    bool receiving = false;    // the receive is armed
-    bool ended = false;        // the peer has finished, or is gone
-    bool broken = false;       // a send failed
+    std::deque<std::span<char>> pieces;  // received; the first one is being answered
+    std::span<char> answer;              // what has not been sent yet of the answer to the first
+    bool receiving = false;              // the receive is armed
+    bool ended = false;                  // the peer has finished, or is gone
+    bool broken = false;                 // a send failed
 };
 
 class loop {
@@ -39,26 +35,17 @@ public:
         : given_(given), free_(ring_, buffers, given.buffer) {}
 
     [[noreturn]] void run(int listener) {
-        connections_.resize(static_cast<std::size_t>(listener) + 1);
         queue(op::accept, listener);
         for (;;) {
             ring_.turn([this](const io_uring_cqe& cqe) { handle(cqe); });
-            for (std::size_t i = starved_.size(); i > 0; --i) {  // buffers have come back since
-                const int fd = starved_.front();
-                starved_.pop_front();
-                go_on(fd);
-            }
+            for (const int fd : std::exchange(starved_, {})) go_on(fd);  // buffers have come back
         }
     }
 
 private:
-    connection& at(int fd) { return connections_[static_cast<std::size_t>(fd)]; }
     void queue(op operation, int fd) {
         io_uring_sqe* sqe = ring_.next();
-        connection& c = at(fd);
-        const auto tagged = [fd](op what) {
-            return static_cast<std::uint64_t>(fd) << 8 | static_cast<std::uint64_t>(what);
-        };
+        connection& c = connections_[fd];
         switch (operation) {
             case op::accept: io_uring_prep_multishot_accept(sqe, fd, nullptr, nullptr, 0); break;
             case op::recv:
@@ -71,15 +58,17 @@ private:
                 io_uring_prep_send(sqe, fd, c.answer.data(), c.answer.size(),
                                    MSG_WAITALL | MSG_NOSIGNAL);
                 break;
-            case op::cancel: io_uring_prep_cancel64(sqe, tagged(op::recv), 0); break;
+            case op::cancel:
+                io_uring_prep_cancel64(sqe, server::tag(op::recv, fd).user_data(), 0);
+                break;
         }
-        sqe->user_data = tagged(operation);
+        sqe->user_data = server::tag(operation, fd).user_data();
     }
 
     void handle(const io_uring_cqe& cqe) {
-        const int fd = static_cast<int>(cqe.user_data >> 8);
+        const auto [operation, fd] = server::tag<op>(cqe);
         const bool more = (cqe.flags & IORING_CQE_F_MORE) != 0;
-        switch (static_cast<op>(cqe.user_data & 0xff)) {
+        switch (operation) {
             case op::accept:
                 if (!more) queue(op::accept, fd);
                 return accepted(cqe.res);
@@ -91,23 +80,18 @@ private:
 
     void accepted(int fd) {
         if (!server::is_connection(fd)) return;
-        const auto index = static_cast<std::size_t>(fd);
-        if (connections_.size() <= index) connections_.resize(2 * index);
-        at(fd).rules = std::make_unique<server::protocol>(given_);
+        connections_[fd].rules = std::make_unique<server::protocol>(given_);
         queue(op::recv, fd);
     }
 
     void received(int fd, const io_uring_cqe& cqe, bool more) {
-        connection& c = at(fd);
+        connection& c = connections_[fd];
         c.receiving = more;
+        if (cqe.res == -ENOBUFS) return starved_.push_back(fd);
         if (cqe.res > 0) {
-            const auto buffer = static_cast<std::uint16_t>(cqe.flags >> IORING_CQE_BUFFER_SHIFT);
-            c.pieces.push_back({buffer, static_cast<std::size_t>(cqe.res)});
+            c.pieces.push_back(free_.filled_by(cqe));
             if (c.pieces.size() == 1) answer_first(fd);
             else if (c.pieces.size() == pieces_max && more) queue(op::cancel, fd);
-        } else if (cqe.res == -ENOBUFS) {
-            starved_.push_back(fd);
-            return;
         } else if (cqe.res != -ECANCELED) {
             c.ended = true;
         }
@@ -115,18 +99,18 @@ private:
     }
 
     void answer_first(int fd) {
-        connection& c = at(fd);
-        c.answer = c.rules->answer({free_.at(c.pieces.front().buffer), c.pieces.front().size});
+        connection& c = connections_[fd];
+        c.answer = c.rules->answer(c.pieces.front());
         queue(op::send, fd);
     }
 
     void sent(int fd, int result) {
-        connection& c = at(fd);
+        connection& c = connections_[fd];
         c.broken = c.broken || result <= 0;
         if (!c.broken) c.answer = c.answer.subspan(static_cast<std::size_t>(result));
         if (!c.broken && !c.answer.empty()) return queue(op::send, fd);
         do {  // of a broken connection nothing will be answered any more
-            free_.give_back(c.pieces.front().buffer);
+            free_.give_back(c.pieces.front());
             c.pieces.pop_front();
         } while (c.broken && !c.pieces.empty());
         if (!c.pieces.empty()) return answer_first(fd);
@@ -136,7 +120,7 @@ private:
 
     /// Arms the receive again when it has ended before the stream; closes when all is done.
     void go_on(int fd) {
-        connection& c = at(fd);
+        connection& c = connections_[fd];
         if (!c.rules || c.receiving) return;
         if (c.ended || c.broken) {
             if (!c.pieces.empty()) return;
@@ -150,8 +134,8 @@ private:
     const server::options& given_;
     server::ring ring_;
     server::buffer_ring free_;
-    std::vector<connection> connections_;  // by descriptor
-    std::deque<int> starved_;              // found no buffer
+    server::connections<connection> connections_;
+    std::vector<int> starved_;  // found no buffer
 };
 
 }  // namespace
