@@ -34,6 +34,7 @@ using namespace std::chrono_literals;
 
 constexpr auto run_overhead = 200ms;  // starting and stopping a server, connecting, ending
 constexpr std::size_t curve_rounds = 3;
+constexpr std::size_t outside_rounds_quick = 3;
 constexpr auto curve_servers = {"uring", "epoll", "threads", "anel-io_uring", "anel-epoll"};
 
 /// A lock that others who measure or build on this machine hold too. Given up now and then, between
@@ -127,8 +128,8 @@ public:
         std::fputs(curves_text(all_.curves).c_str(), stdout);
         turns_.take(ctrl_c_);
         line_.step("the same point with another tool", outside_takes());
-        all_.outside =
-            check_with_outside_tool(slowest_server(), options_.window, all_.places, ctrl_c_);
+        all_.outside = check_with_outside_tool(outside_servers(), outside_rounds(),
+                                               all_.cells.front().work.load, all_.places, ctrl_c_);
         line_.erase();
     }
 
@@ -136,7 +137,13 @@ private:
     [[nodiscard]] std::chrono::nanoseconds run_takes() const {
         return options_.window + options_.warmup + run_overhead;
     }
-    [[nodiscard]] std::chrono::nanoseconds outside_takes() const { return 10 * run_takes(); }
+    [[nodiscard]] std::size_t outside_rounds() const {
+        return std::min(options_.rounds, options_.quick ? outside_rounds_quick : options_.rounds);
+    }
+    [[nodiscard]] std::chrono::nanoseconds outside_takes() const {
+        return static_cast<std::int64_t>(3 * outside_rounds()) *
+               (run_takes() + outside_run + run_overhead);
+    }
     [[nodiscard]] std::chrono::nanoseconds planned() const {
         std::size_t runs = 0;
         for (const auto& cell : all_.cells) {
@@ -210,12 +217,16 @@ private:
         }
     }
 
-    /// Python's, where it can run; else the last of those that are compared.
-    [[nodiscard]] server_spec slowest_server() const {
+    /// The reference, which is faster than any client; itself with work to do, so that it decides
+    /// and not the client; and the slowest, which is Python's, where that can run.
+    [[nodiscard]] std::vector<server_spec> outside_servers() const {
+        std::vector<server_spec> specs(2, all_.cells.front().servers.front().spec);
+        specs[1].name += " + 20 µs";
+        specs[1].arguments.insert(specs[1].arguments.end(), {"--work", "20"});
         const server_spec last = known_servers().back();
-        const bool python = access("/usr/bin/python3", X_OK) == 0;
-        return python && is_built(last) ? last
-                                        : std::prev(all_.cells.front().servers.end(), 2)->spec;
+        const bool can_run = access("/usr/bin/python3", X_OK) == 0 && is_built(last);
+        if (can_run && specs.front().name != last.name) specs.push_back(last);
+        return specs;
     }
 
     double closed_loop_maximum(const saturation_curve& curve) {
@@ -284,8 +295,9 @@ std::vector<saturation_curve> plan_curves(const compare_options& options,
         curve.load.mode = load_mode::poisson;
         curve.load.warmup = options.warmup;
         curve.load.window = options.window;
-        for (int percent = options.quick ? 30 : 10; percent <= 110;
-             percent += options.quick ? 20 : 10) {
+        const std::vector<int> quick{30, 50, 70, 90};
+        const std::vector<int> full{10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110};
+        for (const int percent : options.quick ? quick : full) {
             curve.points.emplace_back().share = percent / 100.0;
         }
     }

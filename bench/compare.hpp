@@ -25,13 +25,13 @@ struct compare_options {
     std::vector<std::string> workloads;  // names; empty: those of the preset
     bool quick = true;
     std::size_t rounds = 5;
-    std::chrono::nanoseconds window = std::chrono::milliseconds(500);
-    std::chrono::nanoseconds warmup = std::chrono::milliseconds(150);
+    std::chrono::nanoseconds window = std::chrono::milliseconds(400);
+    std::chrono::nanoseconds warmup = std::chrono::milliseconds(100);
     bool curves = true;       // latency against rate
     bool count_calls = true;  // a run of its own of each server, in which system calls are counted
     std::string directory;    // for data.json, index.html, repro.sh; empty: only the terminal
     bool count_disturbed = false;  // for a machine that is never quiet; the data says which
-    std::chrono::nanoseconds patience = std::chrono::seconds(20);  // in all, for a quiet machine
+    std::chrono::nanoseconds patience = std::chrono::seconds(10);  // in all, for a quiet machine
     bool veth = false;       // two network namespaces instead of loopback
     std::string turns_file;  // locked some minutes at a time, to share the machine; empty: none
     std::string command;     // how to repeat it

@@ -1,33 +1,58 @@
-// cross_check.hpp: the same point measured by a tool that nobody here wrote: redis-benchmark.
+// cross_check.hpp: the same points measured by a tool that nobody here wrote: wrk.
 //
-// An echo of a Redis command is a well-formed Redis reply, so redis-benchmark takes any echo server
-// for one. Both are asked for 64 connections and 64 bytes, of the slowest server there is: with a
-// fast one the faster of the two clients would be found, and not whether they agree.
+// wrk speaks HTTP, and a server here sends back what it gets: so a script of wrk's sends a response
+// as its request, and the echo is one. Both clients have 64 connections, 64 bytes, one request in
+// flight on each, and the same CPU. Where one of them comes to the end of its CPU, it is the client
+// that is measured, and they need not agree.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "runner.hpp"
+#include "statistics.hpp"
 
 namespace anel_bench {
 
-struct outside_measurement {
-    std::string tool;  // with its version
-    std::string server;
-    double rate = 0;      // its requests/s
-    double own_rate = 0;  // ours, under the same load
-    double p50_us = 0;    // its figure; whole steps of 8 µs
-    double own_p50_us = 0;
-    std::string error;  // why there is no figure
+/// What one client saw of a server: a value for each run.
+struct client_figures {
+    std::vector<double> rates;          // requests/s
+    std::vector<double> p50s;           // µs
+    std::vector<double> server_cpu;     // ns of a request
+    std::vector<double> client_shares;  // of a core; at 1 the client is what is measured
 };
 
+struct outside_point {
+    std::string server;
+    client_figures theirs, ours;
+    std::string error;  // why there is no figure
+
+    /// Our rate divided by theirs, and its 95 % interval.
+    [[nodiscard]] double ratio() const;
+    [[nodiscard]] interval ratio_range() const;
+    /// "agree" when the ratio is 1 ± agreement_within; else "client-bound" when a client's core was
+    /// full: it has measured itself; else "tie" when the interval holds 1; else "differ".
+    [[nodiscard]] const char* verdict() const;
+};
+
+inline constexpr double agreement_within = 0.05;
+
+struct outside_measurement {
+    std::string tool;  // with its version
+    std::vector<outside_point> points;
+};
+
+inline constexpr std::chrono::nanoseconds outside_run = std::chrono::seconds(1);
+
 /// Nothing when the tool is not installed.
-std::optional<outside_measurement> check_with_outside_tool(const server_spec& spec,
-                                                           std::chrono::nanoseconds window,
+std::optional<outside_measurement> check_with_outside_tool(const std::vector<server_spec>& specs,
+                                                           std::size_t rounds,
+                                                           const load_options& times,
                                                            const placement& places,
                                                            const interrupts& ctrl_c);
 

@@ -163,6 +163,28 @@ json json_of(const saturation_curve& curve) {
     return one;
 }
 
+json json_of(const outside_measurement& out) {
+    const auto seen_by = [](const client_figures& client) {
+        return json{{"requests_per_s", client.rates},
+                    {"p50_us", client.p50s},
+                    {"server_cpu_ns_per_request", client.server_cpu},
+                    {"client_share_of_core", client.client_shares}};
+    };
+    json points = json::array();
+    for (const outside_point& point : out.points) {
+        const interval range = point.ratio_range();
+        points.push_back({{"server", point.server},
+                          {"error", point.error},
+                          {"ratio", point.ratio()},
+                          {"ratio_low", range.low},
+                          {"ratio_high", range.high},
+                          {"verdict", point.error.empty() ? point.verdict() : "none"},
+                          {"ours", seen_by(point.ours)},
+                          {"theirs", seen_by(point.theirs)}});
+    }
+    return {{"tool", out.tool}, {"agreement_within", agreement_within}, {"points", points}};
+}
+
 }  // namespace
 
 json comparison_json(const comparison& all) {
@@ -196,14 +218,7 @@ json comparison_json(const comparison& all) {
     for (const auto& curve : all.curves) {
         if (!curve.points.front().runs.empty()) data["curves"].push_back(json_of(curve));
     }
-    data["outside_tool"] = json();
-    if (all.outside) {
-        const auto& out = *all.outside;
-        data["outside_tool"] = {{"tool", out.tool},           {"server", out.server},
-                                {"requests_per_s", out.rate}, {"own_requests_per_s", out.own_rate},
-                                {"p50_us", out.p50_us},       {"own_p50_us", out.own_p50_us},
-                                {"error", out.error}};
-    }
+    data["outside_tool"] = all.outside ? json_of(*all.outside) : json();
     return data;
 }
 

@@ -36,7 +36,10 @@ struct load_options {
     double rate = 0;       // open loop: requests per second, of all connections together
     std::size_t idle = 0;  // further connections that are opened and say nothing
     std::size_t slow = 0;  // further connections that ask for much and read 4 KiB every 10 ms
-    bool churn = false;    // every request has a connection of its own
+    /// Between events. Where the load has a CPU of its own it asks without end instead, as if it
+    /// were on another machine: to wake one that sleeps is work, and the server's send(2) does it.
+    bool sleeps = false;
+    bool churn = false;  // every request has a connection of its own
     bool udp = false;
     std::chrono::nanoseconds warmup = std::chrono::milliseconds(500);
     std::chrono::nanoseconds window = std::chrono::seconds(2);  // what is measured
@@ -50,9 +53,9 @@ struct load_result {
     std::uint64_t offered = 0;       // open loop: requests due within the window
     std::uint64_t lost = 0;          // UDP: requests without an answer for 100 ms, in the window
     std::uint64_t reply_bytes = 0;   // within the window
-    std::chrono::nanoseconds elapsed{0};  // the window as it really was
-    std::chrono::nanoseconds spare{0};    // open loop: of the window, waits in which nothing came
-    std::chrono::nanoseconds own_cpu{0};  // the generator's, within the window
+    std::chrono::nanoseconds elapsed{0};         // the window as it really was
+    std::chrono::nanoseconds spare{0};           // of the window, waits in which nothing came
+    std::chrono::nanoseconds own_cpu{0};         // the generator's, within the window
     std::chrono::nanoseconds server_cpu{0};      // the server's, within the window
     std::chrono::nanoseconds server_system{0};   // the part of it spent in the kernel
     std::chrono::nanoseconds machine_busy{0};    // all CPUs and processes, within the window

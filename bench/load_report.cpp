@@ -40,7 +40,8 @@ double server_cpu_ns_per_request(const load_result& result) {
 
 double generator_share(const load_result& result) {
     if (result.requests == 0) return 0;  // the window may have closed as it opened
-    return divided(ns(result.own_cpu), ns(result.elapsed));
+    // One that does not sleep has used a whole core, of which it needed less.
+    return divided(ns(std::min(result.own_cpu, result.elapsed - result.spare)), ns(result.elapsed));
 }
 
 double others_share(const load_result& result, std::size_t cpus) {

@@ -16,7 +16,8 @@ double requests_per_second(const load_result& result);
 double server_cpu_ns_per_request(const load_result& result);
 /// The part of it spent in the kernel, 0 to 1; as exact as ticks of 10 ms allow.
 double server_system_share(const load_result& result);
-/// The generator's CPU time divided by the window: 1 is a whole core; 0 if nothing was measured.
+/// The CPU time that the generator had to do with, divided by the window: 1 is a whole core; 0 if
+/// nothing was measured.
 double generator_share(const load_result& result);
 /// What other processes took of `cpus` CPUs within the window, 0 to 1.
 double others_share(const load_result& result, std::size_t cpus);

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <deque>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <system_error>
 #include <vector>
@@ -32,7 +33,7 @@ using clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto silence_max = 2s;  // at the end: no byte for so long, and the rest is given up
-constexpr auto spin = 50us;       // an open loop does not sleep when something is due so soon
+constexpr auto spin = 50us;       // an open loop that sleeps does not when something is due so soon
 constexpr auto slow_tick = 10ms;  // how often slow readers read …
 constexpr std::size_t slow_read = 4096;           // … and how much
 constexpr std::uint64_t slow_owed = 1024 * 1024;  // bytes of replies they ask for in advance
@@ -73,10 +74,11 @@ private:
     void receive(connection& c);
     [[nodiscard]] bool verify(connection& c, std::size_t size);
     void replies_arrived(connection& c, std::size_t size, clock::time_point now);
-    void reply_complete(connection& c, clock::time_point started, clock::time_point now);
+    void reply_complete(clock::time_point started, clock::time_point now);
     void start_request(connection& c, clock::time_point when);
     void send_allowed(connection& c);
-    void watch(connection& c, bool for_output);
+    void watch(int operation, connection& c, std::uint32_t events);
+    void wait_to_send(connection& c, bool on);
     void reconnect(connection& c);
     void finish(connection& c);
     void give_up(connection& c, std::uint64_t& counter, const std::string& what);
@@ -137,6 +139,7 @@ load_result generator::run() {
 void generator::connect_all() {
     const std::size_t all = options_.connections + options_.idle + options_.slow;
     raise_file_limit(all);
+    come_and_go(address_, options_.server);
     connections_.resize(all);
     for (connection& c : connections_) {
         const auto begins = clock::now();
@@ -146,10 +149,7 @@ void generator::connect_all() {
         result_.setup.record(clock::now() - begins);
         ++open_;
         if (is_slow(c)) continue;  // read when its time has come
-        epoll_event event{};
-        event.events = EPOLLIN;
-        event.data.ptr = &c;
-        if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, c.fd.get(), &event) != 0) fail("epoll_ctl");
+        watch(EPOLL_CTL_ADD, c, EPOLLIN);
     }
 }
 
@@ -173,9 +173,12 @@ void generator::begin() {
 void generator::turn(clock::time_point until) {
     if (due_ && !ending_) start_what_is_due();
     const auto before = clock::now();
-    auto left = std::min(until, next_slow_read_) - before;
-    if (due_ && !ending_) left = std::min(left, due_->due() - before - spin);
-    left = std::max<clock::duration>(left, 0ns);
+    clock::duration left = 0ns;
+    if (options_.sleeps || ending_) {
+        left = std::min(until, next_slow_read_) - before;
+        if (due_ && !ending_) left = std::min(left, due_->due() - before - spin);
+        left = std::max<clock::duration>(left, 0ns);
+    }
     const timespec timeout{std::chrono::floor<std::chrono::seconds>(left).count(),
                            (left % 1s).count()};
     const int n = epoll_pwait2(epoll_.get(), events_.data(), static_cast<int>(events_.size()),
@@ -250,25 +253,12 @@ bool generator::verify(connection& c, std::size_t size) {
                        static_cast<unsigned long long>(c.sent)));
         return false;
     }
-    const char* bytes = buffer_.data();
-    std::size_t run = size;  // an echo is compared in one piece, else byte by repeated byte
-    for (std::size_t at = 0; at < size; at += run) {
-        const std::uint64_t place = c.received + at;
-        const char* expected = pattern_.at(index_of(c), place / options_.times);
-        bool right = false;
-        if (options_.times == 1) {
-            right = std::memcmp(bytes, expected, size) == 0;
-        } else {
-            run = std::min<std::size_t>(options_.times - place % options_.times, size - at);
-            right = bytes[at] == *expected && std::memcmp(bytes + at, bytes + at + 1, run - 1) == 0;
-        }
-        if (right) continue;
-        give_up(c, result_.corrupted,
-                format("a wrong byte among %zu after byte %llu of the stream", run,
-                       static_cast<unsigned long long>(place)));
-        return false;
-    }
-    return true;
+    const std::span bytes(buffer_.data(), size);
+    if (pattern_.matches(bytes, index_of(c), c.received, options_.times)) return true;
+    give_up(c, result_.corrupted,
+            format("a wrong byte among the %zu after byte %llu of the stream", size,
+                   static_cast<unsigned long long>(c.received)));
+    return false;
 }
 
 void generator::replies_arrived(connection& c, std::size_t size, clock::time_point now) {
@@ -283,7 +273,7 @@ void generator::replies_arrived(connection& c, std::size_t size, clock::time_poi
         const auto started = started_[index_of(c) * options_.pipeline + c.oldest];
         c.oldest = c.oldest + 1 == options_.pipeline ? 0 : c.oldest + 1;
         c.in_flight -= 1;
-        reply_complete(c, started, now);
+        reply_complete(started, now);
         if (ending_) continue;
         if (options_.churn) return reconnect(c);
         if (!is_open_loop()) {
@@ -298,7 +288,7 @@ void generator::replies_arrived(connection& c, std::size_t size, clock::time_poi
     }
 }
 
-void generator::reply_complete(connection&, clock::time_point started, clock::time_point now) {
+void generator::reply_complete(clock::time_point started, clock::time_point now) {
     ++result_.requests_run;
     if (window_.is_open()) ++result_.requests;
     // An open loop counts what was due in the window, also when its answer comes later: leaving out
@@ -339,22 +329,26 @@ void generator::send_allowed(connection& c) {
         const ssize_t n = send(c.fd.get(), pattern_.at(index_of(c), c.sent),
                                static_cast<std::size_t>(size), MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && errno == EAGAIN) return watch(c, true);
+        if (n < 0 && errno == EAGAIN) return wait_to_send(c, true);
         if (n < 0) {
             return give_up(c, result_.broken, std::string("send: ") + std::strerror(errno));
         }
         c.sent += static_cast<std::uint64_t>(n);
     }
-    watch(c, false);
+    wait_to_send(c, false);
 }
 
-void generator::watch(connection& c, bool for_output) {
-    if (c.waits_to_send == for_output || is_slow(c)) return;
-    c.waits_to_send = for_output;
+void generator::watch(int operation, connection& c, std::uint32_t events) {
     epoll_event event{};
-    event.events = for_output ? EPOLLIN | EPOLLOUT : EPOLLIN;
+    event.events = events;
     event.data.ptr = &c;
-    if (epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, c.fd.get(), &event) != 0) fail("epoll_ctl");
+    if (epoll_ctl(epoll_.get(), operation, c.fd.get(), &event) != 0) fail("epoll_ctl");
+}
+
+void generator::wait_to_send(connection& c, bool on) {
+    if (c.waits_to_send == on || is_slow(c)) return;
+    c.waits_to_send = on;
+    watch(EPOLL_CTL_MOD, c, on ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 /// Churn: ends this connection and begins the next, with its request. Ended by a reset, or the
@@ -367,10 +361,7 @@ void generator::reconnect(connection& c) {
     c.fd = begin_connect(address_);
     c.connecting = true;
     c.waits_to_send = true;
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT;
-    event.data.ptr = &c;
-    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, c.fd.get(), &event) != 0) fail("epoll_ctl");
+    watch(EPOLL_CTL_ADD, c, EPOLLIN | EPOLLOUT);
     start_request(c, now);
 }
 

@@ -68,6 +68,7 @@ private:
     unique_fd epoll_{epoll_create1(EPOLL_CLOEXEC)};
     std::size_t open_ = 0;
     bool ending_ = false;
+    clock::time_point next_look_;  // for datagrams that are lost
     load_result result_;
     measured_window window_;
 };
@@ -113,7 +114,8 @@ void generator::open_all() {
 
 void generator::turn(clock::time_point until) {
     const auto now = clock::now();
-    const auto left = std::min<clock::duration>(until - now, lost_after / 4);
+    const bool sleeps = options_.sleeps || ending_;
+    const auto left = sleeps ? std::min<clock::duration>(until - now, lost_after / 4) : 0ns;
     std::array<epoll_event, 256> events{};
     const int n = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
                              static_cast<int>(std::max<std::int64_t>(
@@ -122,7 +124,9 @@ void generator::turn(clock::time_point until) {
     for (int i = 0; i < n; ++i) {
         receive(*static_cast<endpoint*>(events[static_cast<std::size_t>(i)].data.ptr));
     }
-    if (n < static_cast<int>(events.size())) replace_lost(clock::now());
+    const auto after = clock::now();
+    if (n == 0 && window_.is_open()) result_.spare += after - now;
+    if (after >= next_look_) replace_lost(after);
 }
 
 void generator::receive(endpoint& from) {
@@ -160,6 +164,7 @@ void generator::launch(endpoint& from, flight& slot, clock::time_point now) {
 }
 
 void generator::replace_lost(clock::time_point now) {
+    next_look_ = now + lost_after / 4;
     for (endpoint& e : endpoints_) {
         if (!e.fd) continue;
         for (flight& slot : e.flights) {

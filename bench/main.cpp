@@ -23,6 +23,7 @@
 #include "process.hpp"
 #include "report.hpp"
 #include "servers.hpp"
+#include "topology.hpp"
 #include "workloads.hpp"
 
 namespace {
@@ -104,6 +105,7 @@ struct load_command_line {
         sub->add_flag("--poisson", poisson, "open loop: random arrivals instead of even ones");
         sub->add_option("--idle", load.idle, "further connections that say nothing");
         sub->add_option("--slow", load.slow, "further connections that hardly read");
+        sub->add_flag("--sleep", load.sleeps, "give the CPU away between events");
         sub->add_flag("--churn", load.churn, "a connection for each request");
         sub->add_flag("--udp", load.udp, "datagrams, with those that are lost");
         sub->add_option("--seconds", seconds, "what is measured")->check(some_seconds);
@@ -117,6 +119,7 @@ struct load_command_line {
         load.window = from_seconds(seconds);
         load.warmup = from_seconds(warmup);
         load.rate = rate;
+        load.sleeps = load.sleeps || !plan_placement().load;  // fewer than two CPUs
         if (rate > 0) load.mode = poisson ? load_mode::poisson : load_mode::fixed_rate;
         return load_command(load, as_json, hdr_file);
     }
@@ -126,7 +129,7 @@ struct compare_command_line {
     bool quick = false, full = false, no_curves = false, no_calls = false, busy_machine = false;
     std::vector<std::string> servers, workloads;
     std::size_t rounds = 5;
-    double seconds = 0, patience = 20;
+    double seconds = 0, patience = 10;
     std::string directory, turns_file, topology = "loopback";
     CLI::Option* rounds_option = nullptr;
 
@@ -144,7 +147,7 @@ struct compare_command_line {
         list("--workloads", workloads, names_of(known_workloads()));
         rounds_option =
             sub->add_option("--rounds", rounds, "runs of each server")->check(some_rounds);
-        sub->add_option("--seconds", seconds, "measured in each run; 0: 0.5, with --full 2")
+        sub->add_option("--seconds", seconds, "measured in each run; 0: 0.4, with --full 2")
             ->check(CLI::Range(0.0, 86'400.0));
         sub->add_flag("--no-curves", no_curves, "leave latency against rate out");
         sub->add_flag("--no-calls", no_calls, "leave the counting of system calls out");

@@ -9,6 +9,7 @@
 #include "page_style.hpp"
 #include "plots.hpp"
 #include "report.hpp"
+#include "statistics.hpp"
 #include "svg.hpp"
 #include "text.hpp"
 
@@ -188,24 +189,34 @@ std::string cells(const json& data) {
 }
 
 std::string agreement(const json& data) {
-    std::string text = "<section id=\"agreement\"><h2>Agreement with another tool</h2>\n<p>";
+    std::string text = "<section id=\"agreement\"><h2>Agreement with another tool</h2>\n";
     const auto& out = data.at("outside_tool");
     if (out.is_null()) {
-        text += "Not checked: redis-benchmark is not installed, or the run was interrupted.";
-    } else if (!out.at("error").get<std::string>().empty()) {
-        text += text_of(out.at("tool")) + " gave no figure: " + text_of(out.at("error"));
-    } else {
-        const double own = out.at("own_requests_per_s"), theirs = out.at("requests_per_s");
-        text += text_of(out.at("tool")) +
-                format(" sees %s requests/s of %s with 64 connections and 64 bytes, our generator "
-                       "%s (%+.1f %%); p50 %.0f µs against our %.0f µs. It is asked of the slowest "
-                       "server, so that the server decides and not which client is faster.",
-                       grouped(static_cast<std::uint64_t>(theirs)).c_str(),
-                       text_of(out.at("server")).c_str(),
-                       grouped(static_cast<std::uint64_t>(own)).c_str(), 100 * (own / theirs - 1),
-                       out.at("p50_us").get<double>(), out.at("own_p50_us").get<double>());
+        return text +
+               "<p>Not checked: wrk is not installed, or the run was interrupted.</p></section>\n";
     }
-    return text + "</p></section>\n";
+    text +=
+        "<p>" + text_of(out.at("tool")) +
+        " and our generator ask the same servers for 64 bytes on 64 connections, one request in "
+        "flight on each, from the same CPU. Medians; the ratio with its 95 % interval.</p>\n"
+        "<div class=\"scroll\"><table><thead><tr><th>server</th><th>requests/s</th><th>wrk’s"
+        "</th><th>ratio</th><th></th><th>server’s CPU ns</th><th>wrk’s</th></tr></thead>"
+        "<tbody>\n";
+    for (const auto& point : out.at("points")) {
+        const auto middle = [&](const char* client, const char* figure) {
+            const double value = median(point.at(client).at(figure));
+            return "<td>" + grouped(static_cast<std::uint64_t>(value)) + "</td>";
+        };
+        const auto error = point.at("error").get<std::string>();
+        text += "<tr><th>" + text_of(point.at("server")) + "</th>" +
+                middle("ours", "requests_per_s") + middle("theirs", "requests_per_s") +
+                format("<td>%.2f (%.2f–%.2f)</td>", point.at("ratio").get<double>(),
+                       point.at("ratio_low").get<double>(), point.at("ratio_high").get<double>()) +
+                "<td>" + (error.empty() ? text_of(point.at("verdict")) : escaped(error)) + "</td>" +
+                middle("ours", "server_cpu_ns_per_request") +
+                middle("theirs", "server_cpu_ns_per_request") + "</tr>\n";
+    }
+    return text + "</tbody></table></div></section>\n";
 }
 
 std::string foot(const json& data) {

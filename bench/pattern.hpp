@@ -9,8 +9,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <span>
 #include <vector>
 
 namespace anel_bench {
@@ -31,6 +34,22 @@ public:
     [[nodiscard]] const char* at(std::size_t index, std::uint64_t offset) const noexcept {
         // 40503 is about the period divided by the golden ratio: neighbours begin far apart.
         return bytes_.data() + (index * std::uint64_t{40503} + offset) % period;
+    }
+
+    /// Whether `bytes`, which come after the first `before` of what connection `index` got back,
+    /// are its stream with every byte `times` times.
+    [[nodiscard]] bool matches(std::span<const char> bytes, std::size_t index, std::uint64_t before,
+                               std::size_t times) const noexcept {
+        if (times == 1) return std::memcmp(bytes.data(), at(index, before), bytes.size()) == 0;
+        while (!bytes.empty()) {
+            const auto same =
+                bytes.first(std::min<std::size_t>(times - before % times, bytes.size()));
+            if (same.front() != *at(index, before / times)) return false;
+            if (std::memcmp(same.data(), same.data() + 1, same.size() - 1) != 0) return false;
+            bytes = bytes.subspan(same.size());
+            before += same.size();
+        }
+        return true;
     }
 
 private:

@@ -80,6 +80,14 @@ void finish_connect(int fd, const std::string& name) {
     if (const int error = socket_error(fd)) fail(name, error);
 }
 
+void come_and_go(const sockaddr_in& address, const std::string& name) {
+    const unique_fd fd = begin_connect(address);
+    finish_connect(fd.get(), "connect " + name);
+    shutdown(fd.get(), SHUT_WR);
+    pollfd ended{fd.get(), POLLIN, 0};
+    poll(&ended, 1, static_cast<int>(connect_timeout.count()));
+}
+
 int socket_error(int fd) {
     int error = 0;
     socklen_t length = sizeof error;

@@ -27,6 +27,11 @@ unique_fd begin_connect(const sockaddr_in& address);
 /// Waits until it stands. Errors: std::system_error with `name`.
 void finish_connect(int fd, const std::string& name);
 
+/// A connection that comes, says nothing and goes, as some have in every server that has run for a
+/// while. Before the first has gone malloc(3) may map memory for each receive: servers in Python's
+/// asyncio then do five times the work.
+void come_and_go(const sockaddr_in& address, const std::string& name);
+
 /// The error of a connection, as an errno value; 0 when there is none.
 int socket_error(int fd);
 

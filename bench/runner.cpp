@@ -110,6 +110,7 @@ run_result run_once(const server_spec& spec, load_options load, const placement&
         running_server server = start_server(spec, load, places, ctrl_c);
         result.details = server.details;
         load.server = server.address;
+        load.sleeps = load.sleeps || !places.load;
         load.server_pid = server.process.pid();
         result.resident_before = read_process(load.server_pid).value_or(process_usage{}).resident;
 

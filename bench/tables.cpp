@@ -53,6 +53,28 @@ std::vector<std::string> row_of(const measured_server& server, const summary& fi
             calls};
 }
 
+std::string agreement_text(const outside_measurement& out) {
+    std::vector<std::vector<std::string>> rows{{"server", "requests/s", "wrk's", "ratio", "95%", "",
+                                                "CPU ns", "wrk's", "client", "wrk's"}};
+    std::string notes;
+    for (const outside_point& point : out.points) {
+        if (!point.error.empty()) {
+            notes += wrapped("! no agreement on " + point.server + ": " + point.error);
+            continue;
+        }
+        const interval range = point.ratio_range();
+        rows.push_back(
+            {point.server, whole(median(point.ours.rates)), whole(median(point.theirs.rates)),
+             format("%.2f", point.ratio()), format("%.2f–%.2f", range.low, range.high),
+             point.verdict(), whole(median(point.ours.server_cpu)),
+             whole(median(point.theirs.server_cpu)), percent(median(point.ours.client_shares), 0),
+             percent(median(point.theirs.client_shares), 0)});
+    }
+    return "\nagreement with " + out.tool +
+           ", 64 connections × 64 B, closed loop; client: its share " + "of a core\n" +
+           table(rows) + notes;
+}
+
 }  // namespace
 
 double noise_of(const measured_cell& cell) {
@@ -160,21 +182,8 @@ std::string conclusions_text(const comparison& all) {
                "%zu worse)\n",
                total.wins + total.ties + total.losses, total.wins, total.ties, total.losses);
     text += losses.empty() ? "  nowhere in this run\n" : losses;
-    if (all.outside) {
-        const auto& out = *all.outside;
-        if (out.error.empty()) {
-            text += wrapped(format("agreement, 64 connections × 64 B: %s sees %s requests/s of %s, "
-                                   "ours %s (%+.1f %%); "
-                                   "p50 %.0f µs, ours %.0f µs",
-                                   out.tool.c_str(), whole(out.rate).c_str(), out.server.c_str(),
-                                   whole(out.own_rate).c_str(), 100 * (out.own_rate / out.rate - 1),
-                                   out.p50_us, out.own_p50_us));
-        } else {
-            text += wrapped("agreement: " + out.tool + " gave no figure: " + out.error);
-        }
-    } else if (all.complete) {
-        text += "agreement with another tool: not checked, redis-benchmark is not installed\n";
-    }
+    if (all.outside) text += agreement_text(*all.outside);
+    else if (all.complete) text += "\nagreement with another tool: not checked, no wrk\n";
     if (!all.complete) text += "! interrupted: what is here is complete, the rest is missing\n";
     return text;
 }
