@@ -32,7 +32,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto run_overhead = 200ms;  // starting and stopping a server, connecting, ending
+constexpr auto run_overhead = 50ms;  // starting and stopping a server, connecting, ending
 constexpr std::size_t curve_rounds = 3;
 constexpr std::size_t outside_rounds_quick = 3;
 constexpr auto curve_servers = {"uring", "epoll", "threads", "anel-io_uring", "anel-epoll"};
@@ -324,8 +324,8 @@ compare_options quick_comparison() { return {}; }
 compare_options full_comparison() {
     compare_options options;
     options.quick = false;
-    options.window = std::chrono::seconds(2);
-    options.warmup = std::chrono::milliseconds(500);
+    options.window = std::chrono::milliseconds(1300);
+    options.warmup = std::chrono::milliseconds(300);
     return options;
 }
 

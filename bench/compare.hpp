@@ -37,7 +37,7 @@ struct compare_options {
     std::string command;     // how to repeat it
 };
 
-/// Under three minutes; some forty.
+/// Two minutes; some forty.
 compare_options quick_comparison();
 compare_options full_comparison();
 

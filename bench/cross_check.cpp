@@ -138,6 +138,7 @@ double outside_point::ratio() const {
 }
 interval outside_point::ratio_range() const { return ratio_of_medians(ours.rates, theirs.rates); }
 const char* outside_point::verdict() const {
+    if (theirs.rates.size() < 3) return "too few";  // runs, to call anything
     if (std::abs(ratio() - 1) <= agreement_within) return "agree";
     const double fuller = std::max(median(theirs.client_shares), median(ours.client_shares));
     if (fuller > full_share) return "client-bound";

@@ -36,7 +36,8 @@ struct outside_point {
     [[nodiscard]] double ratio() const;
     [[nodiscard]] interval ratio_range() const;
     /// "agree" when the ratio is 1 ± agreement_within; else "client-bound" when a client's core was
-    /// full: it has measured itself; else "tie" when the interval holds 1; else "differ".
+    /// full: it has measured itself; else "tie" when the interval holds 1; else "differ". Fewer than
+    /// three runs are "too few".
     [[nodiscard]] const char* verdict() const;
 };
 

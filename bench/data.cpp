@@ -20,7 +20,7 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr int schema = 2;
+constexpr int schema = 3;
 
 json json_of(const estimate& value) {
     return {{"median", value.median},

@@ -141,13 +141,13 @@ struct compare_command_line {
                 ->allow_extra_args(false)
                 ->default_str("");
         };
-        auto* quick_flag = sub->add_flag("--quick", quick, "the default: under three minutes");
+        auto* quick_flag = sub->add_flag("--quick", quick, "the default: two minutes");
         sub->add_flag("--full", full, "everything, some forty minutes")->excludes(quick_flag);
         list("--servers", servers, "the first is the reference: " + names_of(known_servers()));
         list("--workloads", workloads, names_of(known_workloads()));
         rounds_option =
             sub->add_option("--rounds", rounds, "runs of each server")->check(some_rounds);
-        sub->add_option("--seconds", seconds, "measured in each run; 0: 0.4, with --full 2")
+        sub->add_option("--seconds", seconds, "measured in each run; 0: 0.4, with --full 1.3")
             ->check(CLI::Range(0.0, 86'400.0));
         sub->add_flag("--no-curves", no_curves, "leave latency against rate out");
         sub->add_flag("--no-calls", no_calls, "leave the counting of system calls out");

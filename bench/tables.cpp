@@ -91,8 +91,8 @@ std::string compare_heading(const comparison& all) {
     } else {
         text += "fewer than two usable CPUs: nothing is pinned; " + all.places.topology() + ".";
     }
-    text += format(" Every byte is checked.\n%zu round%s of %.1f s each: medians, ± half the 95 %% "
-                   "bootstrap interval\n",
+    text += format("\n%zu round%s of %.1f s each: medians, ± half the 95 %% "
+                   "bootstrap interval. Every byte is checked.\n",
                    all.options.rounds, all.options.rounds == 1 ? "" : "s",
                    std::chrono::duration<double>(all.options.window).count());
     if (all.options.count_disturbed) text += "! disturbed runs are counted like the others\n";

@@ -214,7 +214,7 @@ class Comparison(unittest.TestCase):
         self.assertLessEqual(max(map(len, ran.stdout.splitlines())), 100 + len(self.folder))
         self.assertIn("where io_uring loses", ran.stdout)
         data = json.loads(self.read("data.json"))
-        self.assertEqual((data["schema"], data["complete"]), (2, True))
+        self.assertEqual((data["schema"], data["complete"]), (3, True))
         self.assertEqual([cell["workload"] for cell in data["cells"]],
                          ["ping-pong", "churn", "udp"])
         for cell in data["cells"]:
