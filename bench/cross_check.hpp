@@ -35,9 +35,9 @@ struct outside_point {
     /// Our rate divided by theirs, and its 95 % interval.
     [[nodiscard]] double ratio() const;
     [[nodiscard]] interval ratio_range() const;
-    /// "agree" when the ratio is 1 ± agreement_within; else "client-bound" when a client's core was
-    /// full: it has measured itself; else "tie" when the interval holds 1; else "differ". Fewer than
-    /// three runs are "too few".
+    /// "agree" when the ratio is 1 ± agreement_within; else "client-bound" when a client's core
+    /// was full: it has measured itself; else "tie" when the interval holds 1; else "differ".
+    /// "too few" when there are fewer than three runs.
     [[nodiscard]] const char* verdict() const;
 };
 
