@@ -31,6 +31,7 @@ void socket::take(socket& other) noexcept {
     fd_ = std::exchange(other.fd_, -1);
     finished_ = other.finished_;
     exchanges_ = other.exchanges_;
+    zero_copy_pays_ = other.zero_copy_pays_;
     observer_ = std::exchange(other.observer_, nullptr);
     if (observer_) observer_->watched_ = this;
 }

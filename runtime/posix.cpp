@@ -245,6 +245,13 @@ void advance(operation& op, std::size_t moved) noexcept {
     data.buffers->size -= moved;
 }
 
+void reset_connection(int fd) noexcept {
+    sockaddr nobody{};
+    nobody.sa_family = AF_UNSPEC;
+    // Fails where there is no connection any more, and then nothing is left to be dropped.
+    (void)::connect(fd, &nobody, sizeof nobody);
+}
+
 time_point monotonic_now() noexcept {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);

@@ -44,6 +44,9 @@ io_buffer oversized_part(const operation& op) noexcept;
 /// Drops `moved` bytes from the front of what a `whole` operation still has to move.
 void advance(operation& op, std::size_t moved) noexcept;
 
+/// Ends a connection at once: what the system has still to send is dropped, the peer is reset.
+void reset_connection(int fd) noexcept;
+
 /// CLOCK_MONOTONIC.
 time_point monotonic_now() noexcept;
 

@@ -19,6 +19,7 @@ namespace {
 // Newer than the header of liburing 2.3; values of the kernel's interface.
 constexpr unsigned feature_no_iowait = 1U << 17;  // 6.15
 constexpr unsigned enter_no_iowait = 1U << 7;     // an idle wait is not counted as I/O wait
+constexpr unsigned notice = 1U << 3;              // of a completion; IORING_CQE_F_NOTIF, 6.0
 
 constexpr duration forever = duration::max();
 
@@ -142,7 +143,7 @@ bool uring::submit(operation& op) noexcept {
     if (belongs_to_inbox(op)) return ask_inbox(op);
     started(op);
     // First come, first submitted.
-    if (!starved_.empty() || !prepare(op)) starved_.push(op);
+    if (!starved_.empty() || !prepare(op)) put_off(op);
     return true;
 }
 
@@ -168,7 +169,10 @@ bool uring::prepare(operation& op) noexcept {
             break;
         }
         case opcode::recv: io_uring_prep_recv(sqe, op.fd, op.data, size, whole); break;
-        case opcode::send: io_uring_prep_send(sqe, op.fd, op.data, size, whole | no_signal); break;
+        case opcode::send:
+            if (prepare_zero_copy(op, *sqe, size)) break;
+            io_uring_prep_send(sqe, op.fd, op.data, size, whole | no_signal);
+            break;
         case opcode::recvmsg:
             io_uring_prep_recvmsg(sqe, op.fd, native_message(*static_cast<message*>(op.data)), 0);
             break;
@@ -183,7 +187,8 @@ bool uring::prepare(operation& op) noexcept {
         default: detail::assertion_failed("a known opcode", __FILE__, __LINE__);
     }
     io_uring_sqe_set_data64(sqe, reinterpret_cast<std::uintptr_t>(&op));
-    op.owed = 1;
+    op.owed += 1;
+    op.flags = (op.flags & ~in_starved) | in_kernel;
     return true;
 }
 
@@ -202,16 +207,19 @@ void uring::cancel(operation& op) noexcept {
     if (needs_helper(op.code)) return helpers_.cancel(op);
     if (op.cancel_wanted) return;
     op.cancel_wanted = true;
-    if (op.owed > 0) {
+    if ((op.flags & in_kernel) != 0) {
         op.owed += 1;
         if (!unsent_cancels_.empty() || !prepare_cancel(op)) unsent_cancels_.push(op);
         return;
     }
-    // The kernel has none of it. Where nothing waits any more it has ended, in this turn, while a
-    // close waited for the end of its own receive: that result wins.
-    if (!leave_inbox(op) && !starved_.remove(op)) return;
-    op.result = -ECANCELED;
-    ended_.push(op);
+    // Where nothing waits any more it has ended, in this turn, while a close waited for the end of
+    // its own receive: that result wins. Or the kernel has sent all of it and still reads it.
+    if (leave_inbox(op) || starved_.remove(op)) {
+        op.flags &= ~in_starved;
+        op.result = -ECANCELED;
+        if (op.owed == 0) ended_.push(op);
+    }
+    let_go_of_memory(op);
 }
 
 // Moves to the submission queue what found no room before.
@@ -225,7 +233,7 @@ void uring::flush_waiting() noexcept {
     }
     while (suspension* first = unsent_cancels_.front()) {
         auto& op = static_cast<operation&>(*first);
-        const bool arrived = op.owed == 1;  // only the cancel is owed: there is nothing to cancel
+        const bool arrived = (op.flags & in_kernel) == 0;  // there is nothing to cancel any more
         if (!arrived && !prepare_cancel(op)) break;
         unsent_cancels_.pop();
         if (arrived) owed_one_less(op);
@@ -318,7 +326,7 @@ void uring::reap() noexcept {
         const auto kind = static_cast<tag>(data & static_cast<std::uint64_t>(tag::mask));
         auto* op = reinterpret_cast<operation*>(data & ~static_cast<std::uint64_t>(tag::mask));
         switch (kind) {
-            case tag::own: completed(*op, cqe->res); break;
+            case tag::own: completed(*op, cqe->res, cqe->flags); break;
             case tag::cancel: cancelled(*op, cqe->res); break;
             case tag::receive: received(static_cast<int>(data >> 3), cqe->res, cqe->flags); break;
             case tag::disarm: disarmed(static_cast<int>(data >> 3), cqe->res); break;
@@ -332,16 +340,16 @@ void uring::reap() noexcept {
     io_uring_cq_advance(&ring_, seen);
 }
 
-void uring::completed(operation& op, std::int32_t result) noexcept {
+void uring::completed(operation& op, std::int32_t result, std::uint32_t flags) noexcept {
     ANEL_ASSERT(op.state == op_state::in_flight);
-    if (result == -EINTR) {
-        // From a worker thread of the kernel, where a connect to a full backlog sits: a cancel
-        // interrupts it. A signal that was not meant for it does too.
-        if (!op.cancel_wanted) {
-            op.owed = 0;
-            starved_.push(op);
-            return;
-        }
+    if ((flags & notice) != 0) return noticed(op, result);
+    op.flags &= ~in_kernel;
+    if ((flags & IORING_CQE_F_MORE) != 0) op.flags += 1U << notices_shift;  // owed in its place
+    else op.owed -= 1;
+    // EINTR: from a worker thread of the kernel, where a connect to a full backlog sits: a cancel
+    // interrupts it. A signal that was not meant for it does too.
+    if (result == -EINTR || zero_copy_refused(op, result)) {
+        if (!op.cancel_wanted) return put_off(op);
         result = -ECANCELED;
     }
     op.result = result;
@@ -354,20 +362,23 @@ void uring::completed(operation& op, std::int32_t result) noexcept {
         // wait for all), and then it goes on.
         const bool more = op.size > 0 && result > 0;
         op.result = more && op.cancel_wanted ? -ECANCELED : 0;
-        if (more && !op.cancel_wanted) {
-            op.owed = 0;
-            starved_.push(op);
-            return;
-        }
+        if (more && !op.cancel_wanted) return put_off(op);
     }
-    owed_one_less(op);
+    if (op.owed == 0) ended_.push(op);
+    else let_go_of_memory(op);
+}
+
+// Submits it, or the rest of it, with the next turn.
+void uring::put_off(operation& op) noexcept {
+    op.flags |= in_starved;
+    starved_.push(op);
 }
 
 // The operation's own completion tells how it ended. The kernel may not find one that is on its way
 // from the first try to where it will wait, as a connect to a unix listener whose backlog is full
 // is: then it is asked again with the next turn, or the operation would stay for ever.
 void uring::cancelled(operation& op, std::int32_t answer) noexcept {
-    const bool still_there = op.owed > 1;
+    const bool still_there = (op.flags & in_kernel) != 0;
     if (answer == -ENOENT && still_there) unsent_cancels_.push(op);
     else owed_one_less(op);
 }
@@ -375,7 +386,7 @@ void uring::cancelled(operation& op, std::int32_t answer) noexcept {
 void uring::owed_one_less(operation& op) noexcept {
     ANEL_ASSERT(op.owed > 0);
     op.owed -= 1;
-    if (op.owed == 0) ended_.push(op);
+    if (op.owed == 0 && (op.flags & in_starved) == 0) ended_.push(op);
 }
 
 std::unique_ptr<backend> make_uring_backend(const backend_options& options) {

@@ -1,10 +1,11 @@
 // uring.hpp: the io_uring backend: one ring, one io_uring_enter per turn of the loop.
 //
 // An operation's address is the user_data of its submission, with a tag in the low bits. `owed`
-// counts the completions that the kernel still has to post for it: its own, and that of its cancel.
-// Only at zero is it done, so a late completion can never hit whatever lives at that address next.
-// owed == 0 with an operation in flight means that the kernel has none of it: it is in starved_, or
-// it waits at an inbox, whose receive belongs to the descriptor, or it has ended, in ended_.
+// counts the completions that the kernel still has to post for it: its own, that of its cancel, and
+// notices, one per zero-copy send, that its memory is read no more. Only at zero is it done, so a
+// late completion can never hit whatever lives at that address next. An operation in flight is in
+// the kernel, or in starved_, or waits at an inbox, whose receive belongs to the descriptor, or
+// waits for notices only, or has ended, in ended_.
 //
 // Knows: liburing. Must not know: coroutines.
 // SPDX-License-Identifier: MIT
@@ -55,9 +56,25 @@ private:
     static void check(int returned) noexcept;
     bool kernel_has_news() const noexcept;
     void reap() noexcept;
-    void completed(operation& op, std::int32_t result) noexcept;
+    void completed(operation& op, std::int32_t result, std::uint32_t flags) noexcept;
     void cancelled(operation& op, std::int32_t answer) noexcept;
     void owed_one_less(operation& op) noexcept;
+    void put_off(operation& op) noexcept;
+
+    // uring_zero_copy.cpp: sends from memory that the kernel reads in place.
+    static bool prepare_zero_copy(operation& op, io_uring_sqe& sqe, std::size_t size) noexcept;
+    static bool zero_copy_refused(operation& op, std::int32_t result) noexcept;
+    void noticed(operation& op, std::int32_t usage) noexcept;
+    static void let_go_of_memory(operation& op) noexcept;
+
+    // In the flags of an operation.
+    static constexpr std::uint32_t in_kernel = op_flag::first_of_backend;  // its completion is owed
+    static constexpr std::uint32_t in_starved = in_kernel << 1;
+    static constexpr std::uint32_t in_place = in_kernel << 2;  // what is in the kernel is zero-copy
+    static constexpr unsigned notices_shift = 24;              // above: how many notices are owed
+    static std::uint32_t notices_of(const operation& op) noexcept {
+        return op.flags >> notices_shift;
+    }
 
     // uring_receive.cpp: receives that belong to a descriptor, not to an operation.
     bool belongs_to_inbox(const operation& op) noexcept;

@@ -82,6 +82,8 @@ protected:
     /// Whether the connection was reset while a task still sends. A reset is told once: when that
     /// send is told, a receive gives 0, which would look like an end.
     [[nodiscard]] bool reset_told_to_sender() const noexcept;
+    [[nodiscard]] bool zero_copy_pays() const noexcept { return zero_copy_pays_; }
+    void zero_copy_does_not_pay() noexcept { zero_copy_pays_ = false; }
     /// A control call on this socket. Returns >= 0 or -errno.
     std::int32_t control(opcode code, void* data = nullptr, std::size_t size = 0,
                          std::uint32_t flags = 0) const noexcept;
@@ -102,6 +104,7 @@ private:
     int fd_ = -1;
     std::uint32_t finished_ = 0;    // operations that ended with a result
     std::uint32_t exchanges_ = 0;   // odd from a receive on until the next send
+    bool zero_copy_pays_ = true;    // until a send_zc() was copied all the same
     operation* pending_[2] = {};    // [0] taking in, [1] moving out
     close_wait* closer_ = nullptr;  // those who wait in close(), linked
     detail::socket_observer* observer_ = nullptr;

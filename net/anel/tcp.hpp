@@ -70,6 +70,7 @@ class recv_chunk_wait;
 class recv_exact_wait;
 class send_wait;
 class send_some_wait;
+class send_zc_wait;
 class accept_wait;
 class shutdown_wait;
 template <std::size_t Parts>
@@ -128,6 +129,20 @@ public:
     /// Source   send(2) with MSG_NOSIGNAL and, on io_uring, MSG_WAITALL.
     [[nodiscard]] detail::send_wait send(const_buffer buffer) noexcept;
 
+    /// Sends all bytes of `buffer`, which the kernel reads in place where it can instead of copying
+    /// them first. Then it ends only once the peer's system has acknowledged them, so it is for
+    /// large buffers, 64 KiB at least, and for a network card: inside one machine they are copied
+    /// in any case. A stream whose bytes were copied uses plain sends from then on.
+    /// Errors   those of send(). A cancel while the kernel still reads `buffer` resets the
+    ///          connection, because nothing else makes it stop at once.
+    /// Lifetime `buffer` must outlive the co_await, and may be changed after it.
+    /// Cost     no allocation. io_uring on Linux 6.2: one submission and two completions for each
+    ///          mebibyte; elsewhere it is send().
+    /// Source   io_uring_prep_send_zc(3), with IORING_SEND_ZC_REPORT_USAGE.
+    [[nodiscard]] detail::send_zc_wait send_zc(const_buffer buffer) noexcept;
+    /// Whether send_zc() still tries to send without a copy on this stream.
+    [[nodiscard]] bool tries_zero_copy() const noexcept { return zero_copy_pays(); }
+
     /// Sends the bytes of all parts, in order, as if they were one: a header and a body, say.
     template <class... Parts>
         requires(sizeof...(Parts) > 0)
@@ -158,6 +173,7 @@ private:
     friend class detail::stream_io;
     friend task<tcp_stream> connect(endpoint peer);
     friend detail::shutdown_wait;
+    friend detail::send_zc_wait;
     tcp_stream(loop& owner, int fd, const packed_endpoint& peer) noexcept
         : socket(owner, fd), peer_(peer) {}
 
@@ -294,6 +310,24 @@ public:
     void value() const noexcept {}
 };
 
+class send_zc_wait : public stream_io<send_zc_wait> {
+public:
+    static constexpr const char* name = "send";
+    send_zc_wait(tcp_stream& on, const_buffer from) noexcept
+        : stream_io(on, opcode::send, from.data, from.size, op_flag::whole) {
+        if (from.size > 0 && on.zero_copy_pays()) flags |= op_flag::zero_copy;
+        tried_ = (flags & op_flag::zero_copy) != 0;
+    }
+    void value() const noexcept {
+        constexpr std::uint32_t paid = op_flag::zero_copy | op_flag::not_copied;
+        if (!tried_ || (flags & paid) == paid) return;
+        static_cast<tcp_stream&>(socket_).zero_copy_does_not_pay();
+    }
+
+private:
+    bool tried_ = false;
+};
+
 class send_some_wait : public stream_io<send_some_wait> {
 public:
     static constexpr const char* name = "send";
@@ -373,6 +407,9 @@ inline detail::recv_exact_wait tcp_stream::recv_exact(mutable_buffer buffer) noe
     return {*this, buffer};
 }
 inline detail::send_wait tcp_stream::send(const_buffer buffer) noexcept { return {*this, buffer}; }
+inline detail::send_zc_wait tcp_stream::send_zc(const_buffer buffer) noexcept {
+    return {*this, buffer};
+}
 inline detail::send_some_wait tcp_stream::send_some(const_buffer buffer) noexcept {
     return {*this, buffer};
 }

@@ -189,6 +189,14 @@ namespace op_flag {
 /// at the end what did not move; the result is 0 when all did, or when a recv met the end of
 /// stream.
 inline constexpr std::uint32_t whole = 1U << 16;
+/// A whole send: the kernel is to read the bytes where they are instead of copying them first. The
+/// operation then ends only when it reads them no more: as a rule once the peer's system has
+/// acknowledged them. A backend that cannot do it, or finds that it does not pay, copies.
+inline constexpr std::uint32_t zero_copy = 1U << 17;
+/// Set by a backend: bytes were sent without a copy. With zero_copy still set: all of them.
+inline constexpr std::uint32_t not_copied = 1U << 18;
+/// From here on the bits are the backend's own while the operation is in flight.
+inline constexpr std::uint32_t first_of_backend = 1U << 20;
 }  // namespace op_flag
 
 /// One operation. See backend.hpp for the contract between it and a backend.

@@ -203,6 +203,28 @@ struct send : sending {
 };
 ANEL_SWEEP(send);
 
+/// The first call is zero-copy where the backend can: a cancel then also comes between the result
+/// and the notice, and resets the connection.
+struct send_zc : sending {
+    using sending::sending;
+    task<> body() {
+        const std::string_view all = bytes;
+        co_await pair.stream.send_zc(all.substr(0, 2'000'000));
+        sent = 2'000'000;
+        co_await pair.stream.send_zc(all.substr(2'000'000));
+        sent = bytes.size();
+    }
+    task<> check(const report& said) {
+        co_await finish();
+        EXPECT_GE(arrived.size(), sent);
+        if (said.completed) {
+            EXPECT_EQ(arrived.size(), bytes.size());
+        }
+    }
+    std::size_t sent = 0;
+};
+ANEL_SWEEP(send_zc);
+
 struct send_parts : sending {
     using sending::sending;
     task<> body() {
