@@ -5,8 +5,10 @@
 #include "net/sim_network.hpp"
 
 #include "runtime/chunk_pool.hpp"
+#include "runtime/file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <new>
 #include <utility>
@@ -19,6 +21,10 @@ using namespace std::chrono_literals;
 // Drops `moved` bytes from the front of what a `whole` operation still has to move.
 void advance(operation& op, std::size_t moved) noexcept {
     op.size -= moved;
+    if (op.code == opcode::send_file) {
+        static_cast<file_part*>(op.data)->offset += moved;
+        return;
+    }
     if (op.code != opcode::sendmsg) {
         op.data = static_cast<std::byte*>(op.data) + moved;
         return;
@@ -36,7 +42,7 @@ void advance(operation& op, std::size_t moved) noexcept {
 
 /// What a stream's operation moves next: the first buffer that is not empty.
 io_buffer next_piece(const operation& op) noexcept {
-    if (op.code == opcode::connect) return {};
+    if (op.code == opcode::connect || op.code == opcode::send_file) return {};
     if (op.code != opcode::sendmsg) return {op.data, op.size};
     const auto& what = *static_cast<const message*>(op.data);
     for (std::uint32_t i = 0; i < what.buffer_count; ++i) {
@@ -98,7 +104,8 @@ bool machine_backend::submit(operation& op) noexcept {
     } catch (const std::bad_alloc&) {
         return finished_inline(op, -ENOMEM);
     }
-    const bool nothing = op.size == 0 && (op.code == opcode::recv || op.code == opcode::send);
+    const bool nothing = op.size == 0 && (op.code == opcode::recv || op.code == opcode::send ||
+                                          op.code == opcode::send_file);
     const std::int32_t result = nothing ? 0 : attempt(op);
     if (result == would_wait) {
         started(op);
@@ -240,6 +247,16 @@ std::int32_t machine_backend::attempt_once(descriptor& at, operation& op) {
                 connections.receive(at, op.data, shorter(fault::short_read, op.size));
             if (received <= 0) backend::give_back(op.data);
             return received;
+        }
+        case opcode::send_file: {
+            // The files are those of the real system; only the network is simulated.
+            const auto& part = *static_cast<const file_part*>(op.data);
+            std::array<std::byte, 16 * 1024> piece;
+            const std::int32_t got =
+                read_at(part.fd, part.offset, piece.data(), std::min(op.size, piece.size()));
+            if (got <= 0) return got;
+            return connections.send(at, piece.data(),
+                                    shorter(fault::short_write, static_cast<std::size_t>(got)));
         }
         case opcode::recvmsg: return messages.receive(at, op);
         case opcode::send:

@@ -31,6 +31,7 @@ constexpr std::array errno_names{
     errno_entry ANEL_ERRNO(EHOSTUNREACH),  errno_entry ANEL_ERRNO(EINPROGRESS),
     errno_entry ANEL_ERRNO(EINTR),         errno_entry ANEL_ERRNO(EINVAL),
     errno_entry ANEL_ERRNO(EIO),           errno_entry ANEL_ERRNO(EISCONN),
+    errno_entry ANEL_ERRNO(EISDIR),        errno_entry ANEL_ERRNO(ELOOP),
     errno_entry ANEL_ERRNO(EMFILE),        errno_entry ANEL_ERRNO(EMSGSIZE),
     errno_entry ANEL_ERRNO(ENAMETOOLONG),  errno_entry ANEL_ERRNO(ENETDOWN),
     errno_entry ANEL_ERRNO(ENETRESET),     errno_entry ANEL_ERRNO(ENETUNREACH),
@@ -54,6 +55,7 @@ public:
         switch (static_cast<errc>(code)) {
             case errc::unexpected_eof: return "the peer closed the connection early";
             case errc::message_too_long: return "the message is longer than its limit";
+            case errc::file_too_short: return "the file ends before what was to be sent";
         }
         return "unknown error " + std::to_string(code);
     }

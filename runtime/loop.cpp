@@ -185,7 +185,7 @@ const wait_kind& wait_kind_of(opcode code) noexcept {
         if (op.state == op_state::in_flight) wait.scope->owner().cancel(op);
     };
     static constexpr wait_kind control{"control", nullptr};  // done before anybody could cancel it
-    static constexpr std::array<wait_kind, 9> kinds{{
+    static constexpr std::array<wait_kind, 10> kinds{{
         {"accept", cancel},
         {"connect", cancel},
         {"recv", cancel},
@@ -195,6 +195,7 @@ const wait_kind& wait_kind_of(opcode code) noexcept {
         {"recv", cancel},
         {"offload", cancel},
         {"resolve", cancel},
+        {"send_file", cancel},
     }};
     return finishes_inline(code) ? control : kinds[static_cast<std::size_t>(code)];
 }

@@ -15,6 +15,7 @@ const char* name_of(opcode code) noexcept {
         case opcode::recv_chunk: return "recv_chunk";
         case opcode::call: return "call";
         case opcode::resolve: return "resolve";
+        case opcode::send_file: return "send_file";
         case opcode::open_socket: return "socket";
         case opcode::bind: return "bind";
         case opcode::listen: return "listen";

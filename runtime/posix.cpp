@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/posix.hpp"
 
+#include "runtime/file.hpp"
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -139,6 +141,12 @@ std::int32_t attempt_once(operation& op) noexcept {
         case opcode::recv:
         case opcode::recv_chunk: return answer(::recv(op.fd, op.data, size, MSG_DONTWAIT));
         case opcode::send: return answer(::send(op.fd, op.data, size, MSG_DONTWAIT | no_signal));
+        case opcode::send_file: {
+            const std::int32_t sent =
+                send_from_file(op.fd, *static_cast<file_part*>(op.data), size);
+            if (sent == -EAGAIN || sent == -EWOULDBLOCK) return would_wait;
+            return sent == not_in_memory ? -EAGAIN : sent;
+        }
         case opcode::sendmsg: {
             auto& data = *static_cast<message*>(op.data);
             if (const io_buffer piece = oversized_part(op); piece.size > 0) {
@@ -232,6 +240,10 @@ void advance(operation& op, std::size_t moved) noexcept {
     op.size -= moved;
     if (op.code == opcode::recv || op.code == opcode::send) {
         op.data = static_cast<std::byte*>(op.data) + moved;
+        return;
+    }
+    if (op.code == opcode::send_file) {
+        static_cast<file_part*>(op.data)->offset += moved;
         return;
     }
     auto& data = *static_cast<message*>(op.data);

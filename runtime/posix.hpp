@@ -32,10 +32,11 @@ msghdr* native_message(message& data) noexcept;
 /// Takes over what the kernel said in that msghdr: address size, truncation.
 void read_native_message(message& data) noexcept;
 
-/// True for a recv or send on a stream of no bytes: done at once, or it would wait for data it
-/// does not want. Datagrams may well be empty.
+/// True for a recv, send or send_file on a stream of no bytes: done at once, or it would wait for
+/// data it does not want. Datagrams may well be empty.
 constexpr bool moves_nothing(const operation& op) noexcept {
-    return op.size == 0 && (op.code == opcode::recv || op.code == opcode::send);
+    return op.size == 0 &&
+           (op.code == opcode::recv || op.code == opcode::send || op.code == opcode::send_file);
 }
 
 /// The first share of a sendmsg of several parts whose first part is longer; else nothing.

@@ -7,6 +7,9 @@
 
 #include <sys/socket.h>
 
+#include <cstddef>
+#include <cstdint>
+
 namespace anel {
 
 #ifdef MSG_NOSIGNAL
@@ -25,6 +28,14 @@ int make_socket_pair(int (&pair)[2]) noexcept;
 /// Keeps this thread on the `index`-th of the processors it may use, counted round. Returns 0 or
 /// -errno; -ENOTSUP where a system cannot do that.
 int pin_thread(unsigned index) noexcept;
+
+/// Whether these bytes of a file can be had without waiting for a disk, as far as the system tells.
+/// What lies beyond the end of the file can.
+bool in_memory(int file, std::uint64_t offset, std::size_t size) noexcept;
+/// Sends bytes of a file on a non-blocking socket without bringing them into this process. Raises
+/// no SIGPIPE. Returns bytes, 0 at the end of the file, or -errno; -EOPNOTSUPP where it cannot be
+/// done.
+std::int32_t send_uncopied(int socket, int file, std::uint64_t offset, std::size_t size) noexcept;
 
 /// Wakes a thread that waits in the kernel: signal() makes descriptor() readable until clear().
 class wake_signal {

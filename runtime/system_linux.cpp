@@ -7,10 +7,15 @@
 #include <anel/error.hpp>
 
 #include <sched.h>
+#include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 
 namespace anel {
@@ -18,6 +23,39 @@ namespace {
 constexpr int kind_flags(blocking mode) {
     return SOCK_CLOEXEC | (mode == blocking::no ? SOCK_NONBLOCK : 0);
 }
+
+// sendfile(2) has no MSG_NOSIGNAL. Meanwhile SIGPIPE is kept back in this thread, to which alone
+// the system would send it, and taken away.
+class broken_pipe_kept_back {
+public:
+    broken_pipe_kept_back() noexcept {
+        sigemptyset(&pipe_);
+        sigaddset(&pipe_, SIGPIPE);
+        pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+        // Where the program keeps it back too, one may be waiting already: that is not ours.
+        sigset_t waiting;
+        if (kept_back_anyway() && sigpending(&waiting) == 0) {
+            ours_ = sigismember(&waiting, SIGPIPE) == 0;
+        }
+    }
+    broken_pipe_kept_back(const broken_pipe_kept_back&) = delete;
+    broken_pipe_kept_back& operator=(const broken_pipe_kept_back&) = delete;
+    ~broken_pipe_kept_back() {
+        const int error = errno;
+        constexpr timespec at_once{};
+        while (ours_ && ::sigtimedwait(&pipe_, nullptr, &at_once) < 0 && errno == EINTR) continue;
+        if (!kept_back_anyway()) pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+        errno = error;
+    }
+
+private:
+    bool kept_back_anyway() const noexcept { return sigismember(&before_, SIGPIPE) == 1; }
+
+    sigset_t pipe_;
+    sigset_t before_;
+    bool ours_ = true;
+};
+
 }  // namespace
 
 int make_socket(int family, int type, blocking mode) noexcept {
@@ -47,6 +85,32 @@ int pin_thread(unsigned index) noexcept {
         return ::sched_setaffinity(0, sizeof one, &one) < 0 ? -errno : 0;
     }
     return -ENOTSUP;
+}
+
+// One byte of each stretch that the system reads ahead at once, and the last one. A file system
+// that cannot tell, NFS for one, gives EOPNOTSUPP: then nothing is known to be in memory.
+bool in_memory(int file, std::uint64_t offset, std::size_t size) noexcept {
+    constexpr std::size_t read_ahead = 128 * 1024;  // Linux: read_ahead_kb of most devices
+    std::byte byte{};
+    const iovec into{&byte, 1};
+    for (std::size_t at = 0; at < size;) {
+        const ssize_t got = ::preadv2(file, &into, 1, static_cast<off_t>(offset + at), RWF_NOWAIT);
+        if (got < 0) return false;
+        if (got == 0) return true;  // beyond the end
+        const bool last = at + 1 == size;
+        at = last ? size : std::min(at + read_ahead, size - 1);
+    }
+    return true;
+}
+
+std::int32_t send_uncopied(int socket, int file, std::uint64_t offset, std::size_t size) noexcept {
+    const broken_pipe_kept_back guard;
+    auto from = static_cast<off_t>(offset);
+    ssize_t sent = 0;
+    do {
+        sent = ::sendfile(socket, file, &from, size);
+    } while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : static_cast<std::int32_t>(sent);
 }
 
 wake_signal::wake_signal() : reading_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {

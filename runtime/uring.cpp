@@ -8,6 +8,7 @@
 #include <anel/error.hpp>
 
 #include <poll.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -141,10 +142,22 @@ bool uring::submit(operation& op) noexcept {
     if (op.fd < 0) return finished_inline(op, -EBADF);
     if (moves_nothing(op)) return finished_inline(op, 0);
     if (belongs_to_inbox(op)) return ask_inbox(op);
+    if (op.code == opcode::send_file) {
+        const std::int32_t result = begin_file(op);
+        if (result > would_wait) return finished_inline(op, result);
+    }
     started(op);
     // First come, first submitted.
     if (!starved_.empty() || !prepare(op)) put_off(op);
     return true;
+}
+
+// The ring tells when there is room, sendfile(2) fills it: two splices through a pipe would do it
+// in the ring, but each blocks a thread of the kernel's for as long as the peer does not read. Our
+// other calls do not mind a descriptor that does not block.
+std::int32_t uring::begin_file(operation& op) noexcept {
+    int on = 1;
+    return ::ioctl(op.fd, FIONBIO, &on) < 0 ? -errno : attempt(op);
 }
 
 // What each opcode is for io_uring. user_data comes last: the prep functions of some versions clear
@@ -173,6 +186,7 @@ bool uring::prepare(operation& op) noexcept {
             if (prepare_zero_copy(op, *sqe, size)) break;
             io_uring_prep_send(sqe, op.fd, op.data, size, whole | no_signal);
             break;
+        case opcode::send_file: io_uring_prep_poll_add(sqe, op.fd, POLLOUT); break;
         case opcode::recvmsg:
             io_uring_prep_recvmsg(sqe, op.fd, native_message(*static_cast<message*>(op.data)), 0);
             break;
@@ -352,11 +366,15 @@ void uring::completed(operation& op, std::int32_t result, std::uint32_t flags) n
         if (!op.cancel_wanted) return put_off(op);
         result = -ECANCELED;
     }
+    if (op.code == opcode::send_file && result >= 0) {
+        result = op.cancel_wanted ? -ECANCELED : attempt(op);
+        if (result <= would_wait) return put_off(op);
+    }
     op.result = result;
     if (op.code == opcode::recvmsg && result >= 0) {
         read_native_message(*static_cast<message*>(op.data));
     }
-    if ((op.flags & op_flag::whole) != 0 && result >= 0) {
+    if ((op.flags & op_flag::whole) != 0 && result >= 0 && op.code != opcode::send_file) {
         advance(op, static_cast<std::size_t>(result));
         // Cut short: by a cancel, which wants no more; or by the kernel (before 5.19 a send did not
         // wait for all), and then it goes on.

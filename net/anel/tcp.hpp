@@ -17,7 +17,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace anel {
@@ -142,6 +144,26 @@ public:
     [[nodiscard]] detail::send_zc_wait send_zc(const_buffer buffer) noexcept;
     /// Whether send_zc() still tries to send without a copy on this stream.
     [[nodiscard]] bool tries_zero_copy() const noexcept { return zero_copy_pays(); }
+
+    /// Sends `length` bytes of the file at `path`, from `offset` on; without a length, to the end
+    /// that it had when it was opened. The bytes do not pass through this process where the system
+    /// can do without. What changes in the file before the peer's system has acknowledged it may be
+    /// sent as it was or as it is.
+    /// Returns  bytes sent.
+    /// Errors   `open PATH: …` ENOENT, EACCES, EISDIR …, EINVAL for what is no regular file;
+    ///          errc::file_too_short, before anything is sent or when it gets shorter meanwhile;
+    ///          `read PATH: …` EIO; `send_file PATH to PEER: …` like send(); EAGAIN when 256 calls
+    ///          wait for a helper thread. After an error, and after a cancel, some bytes may have
+    ///          been sent: the only sound thing left is to close.
+    /// Thread   opening, and reading what is not in memory, happen on a helper thread, which a
+    ///          cancel waits for; the loop goes on. It is looked for a mebibyte at a time: only
+    ///          bytes that leave memory again while a peer takes its time are read by the loop
+    ///          itself. Systems other than Linux do not tell, and the loop reads.
+    /// Cost     a helper thread's turn and its allocations to open the file; none after that while
+    ///          it is in memory: a sendfile(2) per mebibyte at most, and a turn of the loop.
+    /// Source   sendfile(2), preadv2(2) with RWF_NOWAIT.
+    [[nodiscard]] task<std::uint64_t> send_file(std::string path, std::uint64_t offset = 0,
+                                                std::optional<std::uint64_t> length = {});
 
     /// Sends the bytes of all parts, in order, as if they were one: a header and a body, say.
     template <class... Parts>

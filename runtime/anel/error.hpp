@@ -30,6 +30,7 @@ private:
 enum class errc : int {
     unexpected_eof = 1,  ///< the stream ended where bytes were still owed
     message_too_long,    ///< a line or a frame beyond its limit
+    file_too_short,      ///< a file that ends before what was to be sent of it
 };
 const std::error_category& anel_category() noexcept;
 std::error_code make_error_code(errc code) noexcept;

@@ -91,6 +91,7 @@ enum class opcode : std::uint8_t {
     recv_chunk,  ///< Result: bytes, at data, which the backend lends; 0 at end: nothing lent
     call,        ///< data: helper_call*, run on a helper thread
     resolve,     ///< data: name_lookup*
+    send_file,   ///< data: file_part*, advanced; size: bytes of it. -EAGAIN: not in memory
     // Control calls: a backend finishes them inside submit().
     open_socket,    ///< flags: socket_kind. Result: descriptor
     bind,           ///< data: socket_address*
@@ -115,7 +116,8 @@ constexpr bool needs_helper(opcode code) noexcept {
 /// True when the operation moves bytes out or connects; false when it takes something in.
 /// At most one operation of each direction may be in flight on a descriptor.
 constexpr bool is_outgoing(opcode code) noexcept {
-    return code == opcode::connect || code == opcode::send || code == opcode::sendmsg;
+    return code == opcode::connect || code == opcode::send || code == opcode::sendmsg ||
+           code == opcode::send_file;
 }
 
 const char* name_of(opcode code) noexcept;
@@ -160,6 +162,14 @@ struct message {
     alignas(8) std::byte native[56];  ///< the backend's msghdr; 56 bytes on 64-bit Linux
 };
 
+/// What send_file works on. An attempt never waits for a disk: where the next bytes are not in
+/// memory it ends with -EAGAIN, and whoever asked has them read on a helper thread.
+struct file_part {
+    std::int32_t fd = -1;  ///< of the file
+    std::uint64_t offset = 0;
+    std::uint64_t in_memory_until = 0;  ///< bytes before this offset are known to be
+};
+
 /// A call for a helper thread: derive from it and set `run`.
 struct helper_call {
     void (*run)(helper_call&) noexcept;
@@ -185,9 +195,9 @@ enum class op_state : std::uint8_t {
 
 /// Flags of an operation.
 namespace op_flag {
-/// send, sendmsg, recv: go on until all bytes moved. `data` and `size` are advanced, so `size` says
-/// at the end what did not move; the result is 0 when all did, or when a recv met the end of
-/// stream.
+/// send, sendmsg, recv, send_file: go on until all bytes moved. `data` and `size` are advanced, so
+/// `size` says at the end what did not move; the result is 0 when all did, or when a recv met the
+/// end of stream, or a send_file that of the file.
 inline constexpr std::uint32_t whole = 1U << 16;
 /// A whole send: the kernel is to read the bytes where they are instead of copying them first. The
 /// operation then ends only when it reads them no more: as a rule once the peer's system has

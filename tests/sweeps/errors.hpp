@@ -21,6 +21,7 @@ inline std::span<const int> errors_of(opcode code) {
                                         ENETDOWN,     EADDRNOTAVAIL, EACCES,       ECONNRESET};
     static constexpr std::array recv{ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENOMEM};
     static constexpr std::array send{EPIPE, ECONNRESET, ETIMEDOUT, ENOBUFS, ENOMEM};
+    static constexpr std::array send_file{EPIPE, ECONNRESET, ETIMEDOUT, ENOMEM, EIO};
     static constexpr std::array recvmsg{ECONNREFUSED, ENOMEM};
     static constexpr std::array sendmsg{EPIPE,   ECONNRESET, ECONNREFUSED, EHOSTUNREACH,
                                         ENOBUFS, EMSGSIZE,   EPERM};
@@ -39,6 +40,7 @@ inline std::span<const int> errors_of(opcode code) {
         case opcode::recv:
         case opcode::recv_chunk: return recv;
         case opcode::send: return send;
+        case opcode::send_file: return send_file;
         case opcode::recvmsg: return recvmsg;
         case opcode::sendmsg: return sendmsg;
         case opcode::call:
@@ -66,9 +68,10 @@ inline bool names(std::string_view text, opcode code) {
         case opcode::recv:
         case opcode::recv_chunk: return said == "recv";
         case opcode::send: return said == "send";
+        case opcode::send_file: return said == "send_file";
         case opcode::recvmsg: return said == "recvfrom";
         case opcode::sendmsg: return said == "send" || said == "sendto";
-        case opcode::call: return said == "offload";
+        case opcode::call: return said == "offload" || said == "open" || said == "read";
         case opcode::resolve: return said == "resolve";
         case opcode::open_socket: return said == "socket";
         case opcode::bind: return said == "bind";

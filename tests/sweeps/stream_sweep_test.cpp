@@ -1,5 +1,6 @@
 // stream_sweep_test.cpp: receiving, sending and ending a stream, with every byte accounted for.
 // SPDX-License-Identifier: MIT
+#include "tests/support/files.hpp"
 #include "tests/sweeps/sweep.hpp"
 
 #include <anel/buffered_reader.hpp>
@@ -262,6 +263,43 @@ struct send_some : sending {
     std::size_t sent = 0;
 };
 ANEL_SWEEP(send_some);
+
+/// A file of which half is not in memory: a helper thread opens it, and reads that half.
+struct send_file : sending {
+    using sending::sending;
+    task<> set_up() {
+        co_await sending::set_up();
+        file().drop_from_memory();
+        file().read_until(1'500'000);
+    }
+    // Not a turn after the other: each turn is a point, and a disk takes many.
+    task<> beside() {
+        for (;;) {
+            co_await sleep_for(200us);
+            arrived += pair.peer.read(300'000);
+        }
+    }
+    task<> body() {
+        co_await pair.stream.send_file(file().path(), 0, 2'000'000);
+        sent = 2'000'000;
+        co_await pair.stream.send_file(file().path(), 2'000'000);
+        sent = bytes.size();
+    }
+    task<> check(const report& said) {
+        co_await finish();
+        EXPECT_GE(arrived.size(), sent);
+        if (said.completed) {
+            EXPECT_EQ(arrived.size(), bytes.size());
+        }
+    }
+    /// The same in every run.
+    static const temporary_file& file() {
+        static const temporary_file made(3'000'000);
+        return made;
+    }
+    std::size_t sent = 0;
+};
+ANEL_SWEEP(send_file);
 
 struct shutdown_send : scenario {
     using scenario::scenario;
