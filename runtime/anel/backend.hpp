@@ -4,8 +4,8 @@
 // knows which one it is. The contract, asserted in Release too:
 //
 //  1. Every operation in flight is pushed to `done` exactly once, and only when *all* completions
-//     it owes (its own and its cancel's) have been seen: its address may be reused the moment
-//     after.
+//     it owes (its own, its cancel's, a zero-copy send's notices) have been seen: its address may
+//     be reused the moment after.
 //  2. From submit to done the operation does not move and its memory stays.
 //  3. `cancel` is a wish and resumes nobody: the operation still arrives once. A result that
 //     already happened wins over the cancel. A cancel is queued when there is no room, never
