@@ -14,6 +14,9 @@ namespace anel {
 
 socket_address to_socket_address(const endpoint& address) noexcept;
 
+/// The address of a datagram of a batch.
+socket_address to_socket_address(const batch_item& item) noexcept;
+
 /// Returns nothing for an address that is short, was cut by the system, is of another family, or is
 /// a unix name without a text form: longer than endpoint::path_size_max, an abstract name that is
 /// empty or contains NUL, a relative path that begins with '@'.

@@ -258,10 +258,15 @@ std::int32_t machine_backend::attempt_once(descriptor& at, operation& op) {
             return connections.send(at, piece.data(),
                                     shorter(fault::short_write, static_cast<std::size_t>(got)));
         }
-        case opcode::recvmsg: return messages.receive(at, op);
+        case opcode::recvmsg: return messages.receive(at, *static_cast<message*>(op.data));
+        case opcode::recv_batch:
+            return messages.receive_batch(at, *static_cast<message_batch*>(op.data),
+                                          shorter(fault::short_read, message_batch::capacity));
+        case opcode::send_batch:
+            return messages.send_batch(at, *static_cast<message_batch*>(op.data));
         case opcode::send:
         case opcode::sendmsg: {
-            if (!at.is_stream()) return messages.send(at, op);
+            if (!at.is_stream()) return messages.send(at, *static_cast<const message*>(op.data));
             const io_buffer piece = next_piece(op);
             if (piece.size == 0) return 0;
             return connections.send(at, piece.data, shorter(fault::short_write, piece.size));

@@ -28,8 +28,7 @@ std::int32_t datagrams::connect(descriptor& from, const operation& op) {
     return 0;
 }
 
-std::int32_t datagrams::send(descriptor& from, const operation& op) {
-    const auto& what = *static_cast<const message*>(op.data);
+std::int32_t datagrams::send(descriptor& from, const message& what) {
     address to = from.peer;
     if (what.address) {
         const auto wanted = from_socket_address(*what.address);
@@ -118,8 +117,7 @@ void datagrams::tell_unreachable(machine& sender, const address& from, const add
     socket->home->retry(*socket, 0);
 }
 
-std::int32_t datagrams::receive(descriptor& to, operation& op) {
-    auto& what = *static_cast<message*>(op.data);
+std::int32_t datagrams::receive(descriptor& to, message& what) {
     if (to.pending_error != 0) return -std::exchange(to.pending_error, 0);
     if (to.inbox.empty()) return to.deaf ? 0 : would_wait;
     const received_datagram first = std::move(to.inbox.front());
@@ -134,6 +132,42 @@ std::int32_t datagrams::receive(descriptor& to, operation& op) {
     what.truncated = moved < first.bytes.size();
     if (what.address) *what.address = native(to, first.from);
     return static_cast<std::int32_t>(moved);
+}
+
+std::int32_t datagrams::receive_batch(descriptor& to, message_batch& into, std::size_t most) {
+    if (to.inbox.empty() || to.pending_error != 0) {
+        message nothing;
+        return receive(to, nothing);
+    }
+    for (into.count = 0; into.count < most && !to.inbox.empty(); ++into.count) {
+        batch_item& item = into.items[into.count];
+        item.bytes.size = into.room;
+        item.error = 0;
+        socket_address from;
+        message one;
+        one.address = &from;
+        one.buffers = &item.bytes;
+        one.buffer_count = 1;
+        item.bytes.size = static_cast<std::size_t>(receive(to, one));
+        item.truncated = one.truncated;
+        item.address_size = from.size;
+        std::memcpy(item.address, from.bytes, from.size);
+    }
+    return static_cast<std::int32_t>(into.count);
+}
+
+std::int32_t datagrams::send_batch(descriptor& from, message_batch& what) {
+    for (; what.done < what.count; ++what.done) {
+        batch_item& item = what.items[what.done];
+        socket_address to = to_socket_address(item);
+        message one;
+        one.address = to.size > 0 ? &to : nullptr;
+        one.buffers = &item.bytes;
+        one.buffer_count = 1;
+        item.error = std::min(send(from, one), 0);
+        what.failed += item.error < 0;
+    }
+    return static_cast<std::int32_t>(what.count - what.failed);
 }
 
 void datagrams::on_event(const event& what) {

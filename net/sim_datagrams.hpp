@@ -22,8 +22,11 @@ public:
     explicit datagrams(network& in) noexcept : network_(in) {}
 
     std::int32_t connect(descriptor& from, const operation& op);
-    std::int32_t send(descriptor& from, const operation& op);
-    std::int32_t receive(descriptor& to, operation& op);
+    std::int32_t send(descriptor& from, const message& what);
+    std::int32_t receive(descriptor& to, message& what);
+    /// Receives what is there, at most `most` datagrams.
+    std::int32_t receive_batch(descriptor& to, message_batch& into, std::size_t most);
+    std::int32_t send_batch(descriptor& from, message_batch& what);
     void on_event(const event& what);
 
 private:

@@ -5,8 +5,21 @@
 #include "net/address.hpp"
 
 #include <cerrno>
+#include <string>
 
 namespace anel {
+namespace {
+
+std::string text_of(const socket_address& address) {
+    const auto known = from_socket_address(address);
+    return known ? known->to_string() : std::string();
+}
+
+std::string local_text(const socket& of) {
+    return of.is_open() ? of.local_endpoint().to_string() : std::string();
+}
+
+}  // namespace
 
 task<udp_socket> udp_socket::bind(endpoint address, udp_options options) {
     frame& self = co_await detail::this_frame();
@@ -42,17 +55,8 @@ datagram detail::recvfrom_wait::value() const noexcept {
     return received;
 }
 
-namespace {
-std::string text_of(const socket_address& address) {
-    const auto known = from_socket_address(address);
-    return known ? known->to_string() : std::string();
-}
-}  // namespace
-
 io_error detail::recvfrom_wait::describe(std::error_code error) const {
-    std::string where;
-    if (socket_.is_open()) where = socket_.local_endpoint().to_string();
-    return io_error(error, "recvfrom", where);
+    return io_error(error, "recvfrom", local_text(socket_));
 }
 
 detail::sendto_wait::sendto_wait(udp_socket& on, const_buffer from, const endpoint* to) noexcept
@@ -69,6 +73,54 @@ detail::datagram_connect_wait::datagram_connect_wait(udp_socket& on, const endpo
 
 io_error detail::datagram_connect_wait::describe(std::error_code error) const {
     return io_error(error, "connect", text_of(address_));
+}
+
+bool detail::recv_batch_wait::start(cancel_scope& in, frame& who) noexcept {
+    ANEL_ASSERT(!batch().busy);  // one operation at a time works on a batch
+    batch().busy = true;
+    batch().count = 0;
+    return socket_io::start(in, who);
+}
+
+io_error detail::recv_batch_wait::describe(std::error_code error) const {
+    return io_error(error, "recv_batch", local_text(socket_));
+}
+
+bool detail::send_batch_wait::start(cancel_scope& in, frame& who) noexcept {
+    ANEL_ASSERT(!batch().busy);
+    batch().busy = true;
+    batch().done = 0;
+    batch().failed = 0;
+    if (static_cast<udp_socket&>(socket_).connected_) flags = op_flag::one_by_one;
+    return socket_io::start(in, who);
+}
+
+// What ended the whole operation is why each of those that it had not come to was not sent.
+void detail::send_batch_wait::tell_the_rest() noexcept {
+    message_batch& all = batch();
+    all.busy = false;
+    const std::int32_t why = scope ? result : -ECANCELED;
+    if (why >= 0) return;
+    for (std::uint32_t i = all.done; i < all.count; ++i) all.items[i].error = why;
+}
+
+const batch_item* detail::send_batch_wait::first_failed() const noexcept {
+    if (result >= 0 && batch().failed == 0) return nullptr;
+    for (std::uint32_t i = 0; i < batch().count; ++i) {
+        if (batch().items[i].error != 0) return &batch().items[i];
+    }
+    return nullptr;
+}
+
+std::error_code detail::send_batch_wait::failure() const noexcept {
+    if (result < 0) return socket_io::failure();
+    const batch_item* item = first_failed();
+    return item ? std::error_code(-item->error, std::system_category()) : std::error_code();
+}
+
+io_error detail::send_batch_wait::describe(std::error_code error) const {
+    const batch_item* item = first_failed();
+    return io_error(error, "send_batch", item ? text_of(to_socket_address(*item)) : std::string());
 }
 
 }  // namespace anel

@@ -33,6 +33,15 @@ bool memory_is_good(const operation& op) noexcept {
             }
             return !poisoned(data.address, sizeof(socket_address));
         }
+        case opcode::recv_batch:
+        case opcode::send_batch: {
+            const auto& batch = *static_cast<const message_batch*>(op.data);
+            if (poisoned(op.data, sizeof batch)) return false;
+            for (const batch_item& item : batch.items) {
+                if (poisoned(item.bytes.data, batch.room)) return false;
+            }
+            return true;
+        }
         default: return true;
     }
 }

@@ -185,7 +185,7 @@ const wait_kind& wait_kind_of(opcode code) noexcept {
         if (op.state == op_state::in_flight) wait.scope->owner().cancel(op);
     };
     static constexpr wait_kind control{"control", nullptr};  // done before anybody could cancel it
-    static constexpr std::array<wait_kind, 10> kinds{{
+    static constexpr std::array<wait_kind, 12> kinds{{
         {"accept", cancel},
         {"connect", cancel},
         {"recv", cancel},
@@ -193,6 +193,8 @@ const wait_kind& wait_kind_of(opcode code) noexcept {
         {"recvfrom", cancel},
         {"sendto", cancel},
         {"recv", cancel},
+        {"recv_batch", cancel},
+        {"send_batch", cancel},
         {"offload", cancel},
         {"resolve", cancel},
         {"send_file", cancel},

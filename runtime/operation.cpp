@@ -13,6 +13,8 @@ const char* name_of(opcode code) noexcept {
         case opcode::recvmsg: return "recvmsg";
         case opcode::sendmsg: return "sendmsg";
         case opcode::recv_chunk: return "recv_chunk";
+        case opcode::recv_batch: return "recv_batch";
+        case opcode::send_batch: return "send_batch";
         case opcode::call: return "call";
         case opcode::resolve: return "resolve";
         case opcode::send_file: return "send_file";

@@ -161,6 +161,8 @@ std::int32_t attempt_once(operation& op) noexcept {
             if (received >= 0) read_native_message(data);
             return received;
         }
+        case opcode::recv_batch: return receive_batch(op);
+        case opcode::send_batch: return send_batch(op);
         default: break;
     }
     return -EOPNOTSUPP;

@@ -21,6 +21,10 @@ std::int32_t attempt(operation& op) noexcept;
 inline constexpr std::int32_t would_wait = -0x10000;  // both are below every -errno
 inline constexpr std::int32_t had_its_share = -0x10001;
 
+/// The attempts at a batch of datagrams.
+std::int32_t receive_batch(operation& op) noexcept;
+std::int32_t send_batch(operation& op) noexcept;
+
 /// Most bytes of one call or submission. The kernel moves what it can before it returns: a peer on
 /// another processor that reads as fast as we send would keep it there for as long as there are
 /// bytes, and every other task waiting.

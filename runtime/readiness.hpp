@@ -100,6 +100,7 @@ private:
         bool internet = false;      // a TCP socket: only there a short read means that it is empty
         bool hung_up = false;       // an end, an error or urgent data: then not even there
         bool watched = false;       // with edges: the poller knows the descriptor
+        std::int32_t late_error = 0;  // for the next receive: it came after the last of a batch
     };
 
     std::int32_t try_or_park(operation& op) {
@@ -107,7 +108,10 @@ private:
         operation*& parked = place.parked[is_outgoing(op.code)];
         ANEL_ASSERT(parked == nullptr);
         if (!place.exhausted[is_outgoing(op.code)]) {
-            const std::int32_t result = try_now(op, place);
+            // A batch is tried after the poller was asked: it may be 64 datagrams every time, and
+            // nothing else would get its turn.
+            const std::int32_t result =
+                op.code == opcode::recv_batch ? be_hungry(op, place) : try_now(op, place);
             if (result != would_wait) return result;
         }
         parked = &op;
@@ -162,6 +166,8 @@ private:
     // wait for. A unix stream stops at descriptors that were passed along; datagrams and
     // connections say nothing about the next one.
     std::int32_t try_now(operation& op, slot& place) noexcept {
+        if (!is_outgoing(op.code) && place.late_error != 0)
+            return std::exchange(place.late_error, 0);
         const bool lending = op.code == opcode::recv_chunk;
         if (lending && !lend(op)) {
             place.hungry[0] = true;  // until a chunk comes back
@@ -171,11 +177,7 @@ private:
         const std::size_t wanted = std::min(op.size, share_bytes);
         const std::int32_t result = attempt(op);
         if (lending && result <= 0) give_back(op.data);
-        if (result == had_its_share) {
-            place.hungry[is_outgoing(op.code)] = true;
-            hungry_.push(op);
-            return would_wait;
-        }
+        if (result == had_its_share) return be_hungry(op, place);
         if (op.code == opcode::accept && result >= 0 && place.internet) {
             is_internet(result);  // may move the slots: `place` is not used after it
             return result;
@@ -186,8 +188,24 @@ private:
             stream && place.internet && result > 0 && static_cast<std::size_t>(result) < wanted;
         // Only with edges: the poller must have been watching when the rest did not come.
         const bool known = Poller::edges ? place.watched : true;
-        place.exhausted[is_outgoing(op.code)] = partial && known && !place.hung_up;
+        place.exhausted[is_outgoing(op.code)] =
+            (partial || took_all(op, place)) && known && !place.hung_up;
         return result;
+    }
+
+    // A batch that is not full took the last datagram that there was.
+    static bool took_all(const operation& op, slot& place) noexcept {
+        if (op.code != opcode::recv_batch) return false;
+        const auto& batch = *static_cast<const message_batch*>(op.data);
+        place.late_error = batch.late_error;
+        return batch.spoiled > 0 && batch.spoiled < message_batch::capacity &&
+               batch.late_error == 0;
+    }
+
+    std::int32_t be_hungry(operation& op, slot& place) noexcept {
+        place.hungry[is_outgoing(op.code)] = true;
+        hungry_.push(op);
+        return would_wait;
     }
 
     // A descriptor that waits holds no memory: it gets some for the moment of a try.

@@ -25,6 +25,23 @@ int accept_socket(int listener, sockaddr* peer, socklen_t* size, blocking mode) 
 /// Two connected stream sockets. Receiving may block, sending does not.
 int make_socket_pair(int (&pair)[2]) noexcept;
 
+/// A message, and how many bytes of it were received.
+#if defined(__linux__) && !defined(ANEL_POSIX_ONLY)
+using counted_message = mmsghdr;
+#else
+struct counted_message {
+    msghdr msg_hdr;
+    unsigned msg_len;
+};
+#endif
+
+/// Receives what is there, at most `count` datagrams, without waiting. Returns how many, or -errno.
+/// `late`: 0, or the -errno that came after the last of them and that the next call will not tell.
+int receive_datagrams(int fd, counted_message* into, unsigned count, std::int32_t& late) noexcept;
+/// Sends datagrams without waiting, at most `count`, up to the first that fails. Returns how many,
+/// or -errno when that was the first.
+int send_datagrams(int fd, counted_message* from, unsigned count) noexcept;
+
 /// Keeps this thread on the `index`-th of the processors it may use, counted round. Returns 0 or
 /// -errno; -ENOTSUP where a system cannot do that.
 int pin_thread(unsigned index) noexcept;

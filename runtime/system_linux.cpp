@@ -72,6 +72,17 @@ int make_socket_pair(int (&pair)[2]) noexcept {
     return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
 }
 
+int receive_datagrams(int fd, counted_message* into, unsigned count, std::int32_t& late) noexcept {
+    late = 0;  // the socket keeps an error for the next call, recvmmsg(2)
+    const int received = ::recvmmsg(fd, into, count, MSG_DONTWAIT, nullptr);
+    return received < 0 ? -errno : received;
+}
+
+int send_datagrams(int fd, counted_message* from, unsigned count) noexcept {
+    const int sent = ::sendmmsg(fd, from, count, MSG_DONTWAIT | no_signal);
+    return sent < 0 ? -errno : sent;
+}
+
 int pin_thread(unsigned index) noexcept {
     cpu_set_t allowed;
     if (::sched_getaffinity(0, sizeof allowed, &allowed) < 0) return -errno;

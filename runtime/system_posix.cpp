@@ -50,6 +50,25 @@ int make_socket_pair(int (&pair)[2]) noexcept {
     return first < 0 ? first : second;
 }
 
+int receive_datagrams(int fd, counted_message* into, unsigned count, std::int32_t& late) noexcept {
+    late = 0;
+    for (unsigned i = 0; i < count; ++i) {
+        const ssize_t bytes = ::recvmsg(fd, &into[i].msg_hdr, MSG_DONTWAIT);
+        if (bytes < 0 && i == 0) return -errno;
+        if (bytes < 0) {
+            if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) late = -errno;
+            return static_cast<int>(i);
+        }
+        into[i].msg_len = static_cast<unsigned>(bytes);
+    }
+    return static_cast<int>(count);
+}
+
+// One: an error that came after the first would have to be told with it.
+int send_datagrams(int fd, counted_message* from, unsigned) noexcept {
+    return ::sendmsg(fd, &from->msg_hdr, MSG_DONTWAIT | no_signal) < 0 ? -errno : 1;
+}
+
 int pin_thread(unsigned) noexcept { return -ENOTSUP; }
 
 // Nothing tells: a read of a regular file is taken for one that does not wait.

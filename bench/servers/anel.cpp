@@ -33,12 +33,11 @@ task<> serve_datagrams(const server::options& given) {
     auto socket = co_await udp_socket::bind(given.address);
     auto backend = co_await current_backend();
     server::announce(socket.native_handle(), std::string(backend.name).c_str(),
-                     "anel " BENCH_ANEL_VERSION ", recvfrom and sendto");
-    std::vector<char> buffer(65536);
+                     "anel " BENCH_ANEL_VERSION ", batches of datagrams");
+    datagram_batch batch;
     for (;;) {
-        auto received = co_await socket.recvfrom(buffer);
-        auto reply = std::span(buffer).first(received.size);
-        std::ignore = co_await as_result(socket.sendto(reply, received.from));
+        co_await socket.recv_batch(batch);
+        std::ignore = co_await as_result(socket.send_batch(batch));
     }
 }
 

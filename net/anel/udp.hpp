@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <anel/datagram_batch.hpp>
 #include <anel/socket.hpp>
 #include <anel/task.hpp>
 #include <anel/tcp.hpp>
@@ -16,6 +17,8 @@ namespace detail {
 class recvfrom_wait;
 class sendto_wait;
 class datagram_connect_wait;
+class recv_batch_wait;
+class send_batch_wait;
 }  // namespace detail
 
 struct udp_options {
@@ -60,8 +63,29 @@ public:
     /// Errors   EDESTADDRREQ without one; ECONNREFUSED as in recvfrom().
     [[nodiscard]] detail::sendto_wait send(const_buffer buffer) noexcept;
 
+    /// Waits for a datagram, and takes all that are there, at most 64. What was in `batch` is gone.
+    /// Returns  how many; 0 once the receiving side was shut down.
+    /// Errors   as recvfrom(); the batch is then empty.
+    /// Lifetime `batch` must outlive the co_await.
+    /// Cost     two system calls; a fair share of both for each datagram when many come.
+    /// Source   recvmmsg(2), where there is one.
+    [[nodiscard]] detail::recv_batch_wait recv_batch(datagram_batch& batch) noexcept;
+
+    /// Sends every datagram of `batch`, each to its peer. One that fails does not stop the others.
+    /// Returns  nothing: all were sent.
+    /// Errors   that of the first that was not sent, when all have been tried; each one's error()
+    ///          tells for itself. None is sent twice, and the batch stays as it is.
+    /// Lifetime `batch` must outlive the co_await.
+    /// Cost     one system call, or one a datagram on a connected socket.
+    /// Source   sendmmsg(2), where there is one.
+    [[nodiscard]] detail::send_batch_wait send_batch(datagram_batch& batch) noexcept;
+
 private:
+    friend detail::datagram_connect_wait;
+    friend detail::send_batch_wait;
     udp_socket(loop& owner, int fd) noexcept : socket(owner, fd) {}
+
+    bool connected_ = false;
 };
 
 namespace detail {
@@ -111,11 +135,56 @@ public:
         data = &address_;
         return socket_io::start(in, who);
     }
-    void value() const noexcept {}
+    void value() const noexcept { static_cast<udp_socket&>(socket_).connected_ = true; }
     io_error describe(std::error_code error) const;
 
 private:
     socket_address address_;
+};
+
+class recv_batch_wait : public socket_io<recv_batch_wait> {
+public:
+    recv_batch_wait(udp_socket& on, datagram_batch& into) noexcept
+        : socket_io(on, opcode::recv_batch, into.batch_.get()) {}
+    bool start(cancel_scope& in, frame& who) noexcept;
+    std::size_t finish() {
+        batch().busy = false;
+        return socket_io::finish();
+    }
+    template <class Complete = recv_batch_wait>
+    anel::result<std::size_t> try_finish() {
+        batch().busy = false;
+        return socket_io::try_finish<Complete>();
+    }
+    std::size_t value() const noexcept { return static_cast<std::size_t>(result); }
+    io_error describe(std::error_code error) const;
+
+private:
+    message_batch& batch() const noexcept { return *static_cast<message_batch*>(data); }
+};
+
+class send_batch_wait : public socket_io<send_batch_wait> {
+public:
+    send_batch_wait(udp_socket& on, datagram_batch& from) noexcept
+        : socket_io(on, opcode::send_batch, from.batch_.get()) {}
+    bool start(cancel_scope& in, frame& who) noexcept;
+    void finish() {
+        tell_the_rest();
+        socket_io::finish();
+    }
+    template <class Complete = send_batch_wait>
+    anel::result<void> try_finish() {
+        tell_the_rest();
+        return socket_io::try_finish<Complete>();
+    }
+    std::error_code failure() const noexcept;
+    void value() const noexcept {}
+    io_error describe(std::error_code error) const;
+
+private:
+    message_batch& batch() const noexcept { return *static_cast<message_batch*>(data); }
+    const batch_item* first_failed() const noexcept;
+    void tell_the_rest() noexcept;
 };
 
 }  // namespace detail
@@ -131,6 +200,12 @@ inline detail::sendto_wait udp_socket::send(const_buffer buffer) noexcept {
 }
 inline detail::datagram_connect_wait udp_socket::connect(const endpoint& peer) noexcept {
     return {*this, peer};
+}
+inline detail::recv_batch_wait udp_socket::recv_batch(datagram_batch& batch) noexcept {
+    return {*this, batch};
+}
+inline detail::send_batch_wait udp_socket::send_batch(datagram_batch& batch) noexcept {
+    return {*this, batch};
 }
 
 }  // namespace anel

@@ -89,6 +89,8 @@ enum class opcode : std::uint8_t {
     recvmsg,     ///< data: message*; its address is filled in. Result: bytes
     sendmsg,     ///< data: message*; size: bytes in all its buffers
     recv_chunk,  ///< Result: bytes, at data, which the backend lends; 0 at end: nothing lent
+    recv_batch,  ///< data: message_batch*, filled from its beginning. Result: how many; 0 at end
+    send_batch,  ///< data: message_batch*. Result: how many of it were sent; the rest failed
     call,        ///< data: helper_call*, run on a helper thread
     resolve,     ///< data: name_lookup*
     send_file,   ///< data: file_part*, advanced; size: bytes of it. -EAGAIN: not in memory
@@ -117,7 +119,7 @@ constexpr bool needs_helper(opcode code) noexcept {
 /// At most one operation of each direction may be in flight on a descriptor.
 constexpr bool is_outgoing(opcode code) noexcept {
     return code == opcode::connect || code == opcode::send || code == opcode::sendmsg ||
-           code == opcode::send_file;
+           code == opcode::send_file || code == opcode::send_batch;
 }
 
 const char* name_of(opcode code) noexcept;
@@ -170,6 +172,31 @@ struct file_part {
     std::uint64_t in_memory_until = 0;  ///< bytes before this offset are known to be
 };
 
+/// One datagram of a batch.
+struct batch_item {
+    io_buffer bytes;                     ///< where it is, and its size
+    alignas(8) std::byte address[28]{};  ///< of the sender or receiver, in the system's own form
+    std::uint32_t address_size = 0;      ///< 0: none is given, the socket is connected
+    std::int32_t error = 0;              ///< 0, or the -errno why it was not sent
+    bool truncated = false;              ///< recv_batch: it was longer than the room
+};
+
+/// What recv_batch and send_batch work on. Must stay where it is until the operation is done.
+struct message_batch {
+    static constexpr std::uint32_t capacity = 64;
+    static constexpr std::size_t header_bytes = 64;  // Linux: mmsghdr
+
+    std::size_t room = 0;              ///< bytes that each item has at `bytes.data`
+    std::uint32_t count = 0;           ///< items that were received, or are to be sent
+    std::uint32_t done = 0;            ///< send_batch: the first so many were sent or failed
+    std::uint32_t failed = 0;          ///< send_batch: of these
+    std::uint32_t spoiled = capacity;  ///< the headers of so many are not ready for a receive
+    bool busy = false;                 ///< an operation works on it
+    std::int32_t late_error = 0;  ///< recv_batch: met after the last item, and told to nobody yet
+    batch_item items[capacity];
+    alignas(8) std::byte headers[capacity * header_bytes];  ///< the backend's
+};
+
 /// A call for a helper thread: derive from it and set `run`.
 struct helper_call {
     void (*run)(helper_call&) noexcept;
@@ -205,6 +232,9 @@ inline constexpr std::uint32_t whole = 1U << 16;
 inline constexpr std::uint32_t zero_copy = 1U << 17;
 /// Set by a backend: bytes were sent without a copy. With zero_copy still set: all of them.
 inline constexpr std::uint32_t not_copied = 1U << 18;
+/// send_batch: in calls of one datagram each. A connected socket is told that an earlier one was
+/// refused; sendmmsg(2) drops what it is told after the first.
+inline constexpr std::uint32_t one_by_one = 1U << 19;
 /// From here on the bits are the backend's own while the operation is in flight.
 inline constexpr std::uint32_t first_of_backend = 1U << 20;
 }  // namespace op_flag

@@ -3,7 +3,7 @@
 //
 // Client and server run in one loop, so each count covers both ends.
 // SPDX-License-Identifier: MIT
-#include "runtime/sanitizer.hpp"
+#include "tests/net/allocations.hpp"
 #include "tests/support/over_backends.hpp"
 
 #include <anel/anel.hpp>
@@ -20,12 +20,9 @@ namespace {
 std::atomic<std::uint64_t> allocations{0};
 }
 
-#ifdef ANEL_THREAD_SANITIZER
-constexpr bool allocations_are_counted =
-    false;  // its runtime brings operators that must not be replaced
-#else
-constexpr bool allocations_are_counted = !anel::address_sanitizer;  // there frames are not recycled
+std::uint64_t anel::test::allocations_so_far() noexcept { return allocations.load(); }
 
+#ifndef ANEL_THREAD_SANITIZER
 // Replaces the global ones for this whole program, so that every allocation is seen. Not inlined,
 // or g++ takes the free() inside for one that does not match.
 [[gnu::noinline]] void* operator new(std::size_t bytes) {
@@ -132,7 +129,7 @@ void expect_cheap(session each, backend_kind kind) {
     const auto per_echo = [&](auto member) {
         return static_cast<double>(after.*member - before.*member) / echoes;
     };
-    if (allocations_are_counted) {
+    if (test::allocations_are_counted) {
         EXPECT_EQ(after.allocations - before.allocations, 0U);
         EXPECT_EQ(after.frames - before.frames, 0U);
     }

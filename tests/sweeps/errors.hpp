@@ -25,6 +25,7 @@ inline std::span<const int> errors_of(opcode code) {
     static constexpr std::array recvmsg{ECONNREFUSED, ENOMEM};
     static constexpr std::array sendmsg{EPIPE,   ECONNRESET, ECONNREFUSED, EHOSTUNREACH,
                                         ENOBUFS, EMSGSIZE,   EPERM};
+    static constexpr std::array send_batch{ENOMEM};  // the others are of one datagram of it
     static constexpr std::array helper{EAGAIN, ENOMEM};
     static constexpr std::array open_socket{EMFILE, ENFILE, EAFNOSUPPORT, ENOBUFS, EACCES};
     static constexpr std::array bind{EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOENT};
@@ -43,6 +44,8 @@ inline std::span<const int> errors_of(opcode code) {
         case opcode::send_file: return send_file;
         case opcode::recvmsg: return recvmsg;
         case opcode::sendmsg: return sendmsg;
+        case opcode::recv_batch: return recvmsg;
+        case opcode::send_batch: return send_batch;
         case opcode::call:
         case opcode::resolve: return helper;
         case opcode::open_socket: return open_socket;
@@ -71,6 +74,8 @@ inline bool names(std::string_view text, opcode code) {
         case opcode::send_file: return said == "send_file";
         case opcode::recvmsg: return said == "recvfrom";
         case opcode::sendmsg: return said == "send" || said == "sendto";
+        case opcode::recv_batch: return said == "recv_batch";
+        case opcode::send_batch: return said == "send_batch";
         case opcode::call: return said == "offload" || said == "open" || said == "read";
         case opcode::resolve: return said == "resolve";
         case opcode::open_socket: return said == "socket";

@@ -1,0 +1,151 @@
+// datagram_batch.hpp: up to 64 datagrams and their memory, to be received or sent at once.
+//
+// A batch is made once and used again and again: it allocates nothing later. What was received can
+// be answered where it lies, because each datagram keeps the address that it came from.
+//
+// Knows: endpoints and memory. Must not know: sockets, or the system's form of a message.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/endpoint.hpp>
+#include <anel/operation.hpp>
+#include <anel/tcp.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace anel {
+
+namespace detail {
+class recv_batch_wait;
+class send_batch_wait;
+}  // namespace detail
+
+/// One datagram of a batch: its bytes, whose they are, and what came of sending them. A handle that
+/// is copied freely.
+/// Lifetime  until its batch receives again, or one before it is erased.
+class batched_datagram {
+public:
+    /// The bytes, which may be changed in place.
+    [[nodiscard]] std::span<std::byte> bytes() const noexcept {
+        return {static_cast<std::byte*>(item().bytes.data), item().bytes.size};
+    }
+    [[nodiscard]] std::string_view text() const noexcept {
+        return {static_cast<const char*>(item().bytes.data), item().bytes.size};
+    }
+    /// The memory that it has: its bytes, and what they may grow into.
+    [[nodiscard]] std::span<std::byte> room() const noexcept {
+        return {static_cast<std::byte*>(item().bytes.data), batch_->room};
+    }
+    /// Makes it `size` bytes long, at most room().size(), which is asserted.
+    void resize(std::size_t size) const noexcept {
+        ANEL_ASSERT(size <= batch_->room);
+        item().bytes.size = size;
+    }
+    /// Replaces the bytes, also by some of its own. The address stays: it is then the answer.
+    /// Errors  EMSGSIZE when they do not fit into its room.
+    void assign(const_buffer bytes) const;
+
+    /// Where it came from, or goes to. 0.0.0.0:0 when it goes to the connected peer.
+    [[nodiscard]] endpoint peer() const noexcept;
+    /// Received, and longer than its room: the rest is gone.
+    [[nodiscard]] bool truncated() const noexcept { return item().truncated; }
+    /// Why the last send_batch() did not send it; none when it did.
+    [[nodiscard]] std::error_code error() const noexcept {
+        return {-item().error, std::system_category()};
+    }
+
+private:
+    friend class datagram_batch;
+    batched_datagram(message_batch& batch, std::size_t index) noexcept
+        : batch_(&batch), index_(index) {}
+    [[nodiscard]] batch_item& item() const noexcept { return batch_->items[index_]; }
+
+    message_batch* batch_;
+    std::size_t index_;
+};
+
+/// Datagrams to be received or sent together, in memory of its own. Move-only. One operation at a
+/// time works on it, which is asserted.
+/// Cost  two allocations when it is made. Each place takes `longest` bytes of address space, and
+///       memory for what was in it: with 64 datagrams of 64 bytes 256 KiB, or 8 KiB when `longest`
+///       is 64.
+class datagram_batch {
+public:
+    /// Most datagrams in it. Further ones wait in the socket for the next receive.
+    static constexpr std::size_t capacity = message_batch::capacity;
+    /// Longer than any datagram.
+    static constexpr std::size_t longest_possible = 65'535;
+
+    /// Empty, with room for datagrams of at most `longest` bytes: longer ones are cut.
+    explicit datagram_batch(std::size_t longest = longest_possible);
+
+    [[nodiscard]] std::size_t size() const noexcept { return batch_->count; }
+    [[nodiscard]] bool empty() const noexcept { return batch_->count == 0; }
+    [[nodiscard]] batched_datagram operator[](std::size_t index) const noexcept {
+        ANEL_ASSERT(index < size());
+        return {*batch_, index};
+    }
+
+    /// Takes all datagrams out.
+    void clear() noexcept { batch_->count = 0; }
+    /// Adds a datagram for `to`.
+    /// Returns  false, and adds nothing, when the batch is full.
+    /// Errors   EMSGSIZE when `bytes` do not fit into the room of a datagram.
+    [[nodiscard]] bool push(const_buffer bytes, const endpoint& to);
+    /// Adds a datagram for the peer of a connected socket.
+    [[nodiscard]] bool push(const_buffer bytes);
+    /// Takes out those for which `unwanted(datagram)` is true; the others keep their order.
+    template <class Predicate>
+    void erase_if(Predicate unwanted) {
+        std::uint32_t kept = 0;
+        for (std::uint32_t i = 0; i < batch_->count; ++i) {
+            if (unwanted(batched_datagram(*batch_, i))) continue;
+            if (kept != i) std::swap(batch_->items[kept], batch_->items[i]);
+            kept += 1;
+        }
+        batch_->count = kept;
+    }
+
+    class iterator {
+    public:
+        using value_type = batched_datagram;
+        using difference_type = std::ptrdiff_t;
+        batched_datagram operator*() const noexcept { return {*batch_, index_}; }
+        iterator& operator++() noexcept {
+            index_ += 1;
+            return *this;
+        }
+        iterator operator++(int) noexcept {
+            const iterator before = *this;
+            index_ += 1;
+            return before;
+        }
+        bool operator==(const iterator&) const noexcept = default;
+
+    private:
+        friend datagram_batch;
+        iterator(message_batch& batch, std::size_t index) noexcept
+            : batch_(&batch), index_(index) {}
+        message_batch* batch_;
+        std::size_t index_;
+    };
+    [[nodiscard]] iterator begin() const noexcept { return {*batch_, 0}; }
+    [[nodiscard]] iterator end() const noexcept { return {*batch_, size()}; }
+
+private:
+    friend detail::recv_batch_wait;
+    friend detail::send_batch_wait;
+
+    batch_item* add(const_buffer bytes);
+
+    std::unique_ptr<std::byte[]> memory_;
+    std::unique_ptr<message_batch> batch_;
+};
+
+}  // namespace anel
