@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: MIT
 #include <anel/anel.hpp>
 
-#include <array>
-#include <cstddef>
 #include <iostream>
 #include <tuple>
 
@@ -15,12 +13,11 @@ task<> server(endpoint address) {
     if (!backend.reason.empty()) std::cerr << "udp_echo: " << backend.reason << '\n';
     std::cout << "listening on " << socket.local_endpoint() << ' ' << backend << std::endl;
 
-    std::array<std::byte, 65536> buffer;  // longer than any datagram: none is cut
+    datagram_batch batch;  // room for the longest datagrams: none is cut
     for (;;) {
-        auto received = co_await socket.recvfrom(buffer);
-        auto reply = std::span(buffer).first(received.size);
-        // A datagram may be lost anyway; that this one could not be sent concerns nobody else.
-        std::ignore = co_await as_result(socket.sendto(reply, received.from));
+        co_await socket.recv_batch(batch);  // all that have come, each with its sender
+        // A datagram may be lost anyway; that one could not be sent concerns nobody else.
+        std::ignore = co_await as_result(socket.send_batch(batch));
     }
 }
 

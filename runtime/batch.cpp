@@ -43,7 +43,7 @@ std::int32_t receive_batch(operation& op) noexcept {
         receive_datagrams(op.fd, headers_of(batch), message_batch::capacity, batch.late_error);
     if (received < 0) return received == -EAGAIN ? would_wait : received;
     batch.spoiled = static_cast<std::uint32_t>(received);
-    // Once the receiving side was shut down the system gives empty datagrams from nobody, for ever.
+    // A receiving side that was shut down: some systems go on with empty datagrams from nobody.
     for (batch.count = 0; batch.count < batch.spoiled; ++batch.count) {
         const counted_message& header = headers[batch.count];
         if (header.msg_hdr.msg_namelen == 0) break;

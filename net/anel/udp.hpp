@@ -64,7 +64,7 @@ public:
     [[nodiscard]] detail::sendto_wait send(const_buffer buffer) noexcept;
 
     /// Waits for a datagram, and takes all that are there, at most 64. What was in `batch` is gone.
-    /// Returns  how many; 0 once the receiving side was shut down.
+    /// Returns  how many, 1..64.
     /// Errors   as recvfrom(); the batch is then empty.
     /// Lifetime `batch` must outlive the co_await.
     /// Cost     two system calls; a fair share of both for each datagram when many come.

@@ -89,7 +89,7 @@ enum class opcode : std::uint8_t {
     recvmsg,     ///< data: message*; its address is filled in. Result: bytes
     sendmsg,     ///< data: message*; size: bytes in all its buffers
     recv_chunk,  ///< Result: bytes, at data, which the backend lends; 0 at end: nothing lent
-    recv_batch,  ///< data: message_batch*, filled from its beginning. Result: how many; 0 at end
+    recv_batch,  ///< data: message_batch*, filled from its beginning. Result: how many
     send_batch,  ///< data: message_batch*. Result: how many of it were sent; the rest failed
     call,        ///< data: helper_call*, run on a helper thread
     resolve,     ///< data: name_lookup*
