@@ -27,7 +27,8 @@ task<std::string> gather(udp_socket& from, std::size_t count) {
     datagram_batch batch;
     std::string text;
     for (std::size_t received = 0; received < count;) {
-        received += co_await from.recv_batch(batch);
+        const std::size_t more = co_await from.recv_batch(batch);
+        received += more;
         text += text_of(batch);
     }
     co_return text;
@@ -105,7 +106,8 @@ TEST_P(udp_batch, recv_takes_64_at_most_and_the_others_with_the_next) {
             std::string received;
             std::vector<std::size_t> counts;
             while (received.size() < sent.size()) {
-                counts.push_back(co_await receiver.recv_batch(batch));
+                const std::size_t count = co_await receiver.recv_batch(batch);
+                counts.push_back(count);
                 received += text_of(batch);
             }
             EXPECT_EQ(counts, std::vector<std::size_t>({64, 64, 22}));
