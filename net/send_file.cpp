@@ -50,10 +50,10 @@ public:
                                 : std::error_code();
     }
     void value() const noexcept {}
-    [[noreturn]] void raise(std::error_code error) const {
+    io_error describe(std::error_code error) const {
         std::string what = call_.with->path;
         if (call_.result == -EINVAL) what += ", not a regular file";
-        throw io_error(error, name_, what);
+        return io_error(error, name_, what);
     }
 
 private:
@@ -81,9 +81,9 @@ public:
         return socket_io::failure();
     }
     bool value() const noexcept { return result == 0; }
-    [[noreturn]] void raise(std::error_code error) const {
+    io_error describe(std::error_code error) const {
         const auto& peer = static_cast<const tcp_stream&>(socket_);
-        throw io_error(error, "send_file", with_.path + " to " + peer.peer_endpoint().to_string());
+        return io_error(error, "send_file", with_.path + " to " + peer.peer_endpoint().to_string());
     }
 
 private:

@@ -80,6 +80,9 @@ public:
     /// Source   sendmmsg(2), where there is one.
     [[nodiscard]] detail::send_batch_wait send_batch(datagram_batch& batch) noexcept;
 
+    /// Datagrams have no end that a receive could meet; close() ends one.
+    void shutdown_receive() = delete;
+
 private:
     friend detail::datagram_connect_wait;
     friend detail::send_batch_wait;
