@@ -155,7 +155,7 @@ bool uring::submit(operation& op) noexcept {
     if (moves_nothing(op)) return finished_inline(op, 0);
     if (belongs_to_inbox(op)) return ask_inbox(op);
     if (goes_at_once(op)) {
-        const std::int32_t result = attempt_first(op);
+        const std::int32_t result = attempt_here(op);
         if (result > would_wait) return finished_inline(op, result);
     }
     started(op);
@@ -164,13 +164,17 @@ bool uring::submit(operation& op) noexcept {
     return true;
 }
 
-// Two splices through a pipe would send a file in the ring, but each blocks a thread of the kernel's
-// for as long as the peer does not read. Our other calls do not mind a descriptor that does not
-// block.
-std::int32_t uring::attempt_first(operation& op) noexcept {
+// Two splices through a pipe would send a file in the ring, but each blocks a thread of the kernel
+// for as long as the peer does not read. sendfile(2) has no flag for not blocking, and the ring's
+// own operations on a descriptor that does not block may end with EAGAIN: so it does not stay that.
+std::int32_t uring::attempt_here(operation& op) noexcept {
+    if (op.code != opcode::send_file) return attempt(op);
     int on = 1;
-    if (op.code == opcode::send_file && ::ioctl(op.fd, FIONBIO, &on) < 0) return -errno;
-    return attempt(op);
+    if (::ioctl(op.fd, FIONBIO, &on) < 0) return -errno;
+    const std::int32_t result = attempt(op);
+    on = 0;
+    (void)::ioctl(op.fd, FIONBIO, &on);
+    return result;
 }
 
 // What each opcode is for io_uring. user_data comes last: the prep functions of some versions clear
@@ -384,7 +388,7 @@ void uring::completed(operation& op, std::int32_t result, std::uint32_t flags) n
         result = -ECANCELED;
     }
     if (result >= 0 && is_attempted(op.code)) {
-        result = attempt(op);
+        result = attempt_here(op);
         // More to move; or woken for nothing: a datagram with a wrong checksum, or somebody else
         // took it.
         if (result <= would_wait && !op.cancel_wanted) return put_off(op);
