@@ -338,6 +338,7 @@ std::int32_t machine_backend::control_while_crashing(operation& op) {
             return 0;
         case opcode::local_address:
             return at ? local_address(*at, *static_cast<socket_address*>(op.data)) : -EBADF;
+        case opcode::give_up: return 1;
         case opcode::open_socket: return -ENETDOWN;
         default: return 0;  // whatever it asks for, nobody sees it
     }

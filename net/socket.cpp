@@ -32,6 +32,7 @@ void socket::take(socket& other) noexcept {
     finished_ = other.finished_;
     exchanges_ = other.exchanges_;
     zero_copy_pays_ = other.zero_copy_pays_;
+    lent_ = other.lent_;
     observer_ = std::exchange(other.observer_, nullptr);
     if (observer_) observer_->watched_ = this;
 }
@@ -50,6 +51,16 @@ void socket::close_now() noexcept {
     if (fd_ < 0) return;
     loop_->control(opcode::close, std::exchange(fd_, -1));
     if (observer_) std::exchange(observer_, nullptr)->watched_ = nullptr;
+}
+
+socket::given_up socket::give_up() noexcept {
+    ANEL_ASSERT(pending_[0] == nullptr);  // a task waits on this socket while another gives it up
+    ANEL_ASSERT(pending_[1] == nullptr);
+    ANEL_ASSERT(!lent_);  // received with recv(), whose unread bytes belong to the loop
+    if (fd_ < 0) return {-1, nullptr};
+    const bool bound_to_loop = loop_->control(opcode::give_up, fd_) == 1;
+    if (observer_) std::exchange(observer_, nullptr)->watched_ = nullptr;
+    return {std::exchange(fd_, -1), bound_to_loop ? loop_ : nullptr};
 }
 
 std::int32_t socket::control(opcode code, void* data, std::size_t size,
@@ -94,6 +105,7 @@ void socket::claim(operation& op) noexcept {
     ANEL_ASSERT(pending == nullptr);  // one recv and one send at a time
     pending = &op;
     if (is_outgoing(op.code)) exchanges_ += exchanges_ & 1;
+    lent_ |= op.code == opcode::recv_chunk;
     op.fd = closer_ ? -1 : fd_;
 }
 

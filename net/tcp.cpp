@@ -147,6 +147,19 @@ void tcp_stream::set_no_delay(bool on) {
             peer_endpoint());
 }
 
+detached_stream detach(tcp_stream stream) noexcept {
+    const auto left = stream.give_up();
+    return {left.fd, left.home, stream.peer_};
+}
+
+tcp_stream detail::attach_wait::finish() noexcept {
+    if (!given_.is_open()) return {};
+    ANEL_ASSERT(!given_.home_ || given_.home_ == owner_);  // a simulated stream stays on its host
+    const auto kind = static_cast<std::uint32_t>(stream_kind(unpack(given_.peer_)));
+    (void)owner_->control(opcode::take_over, given_.fd_, nullptr, 0, kind);
+    return {*owner_, std::exchange(given_.fd_, -1), given_.peer_};
+}
+
 task<tcp_stream> connect(endpoint peer) {
     frame& self = co_await detail::this_frame();
     loop& owner = self.scope->owner();

@@ -26,6 +26,8 @@ const char* name_of(opcode code) noexcept {
         case opcode::set_option: return "setsockopt";
         case opcode::shutdown: return "shutdown";
         case opcode::close: return "close";
+        case opcode::give_up: return "detach";
+        case opcode::take_over: return "attach";
         case opcode::identify_path: return "lstat";
         case opcode::remove_path: return "unlink";
     }

@@ -200,6 +200,8 @@ std::int32_t control_call(operation& op, blocking mode) noexcept {
         case opcode::shutdown: return returned(::shutdown(op.fd, how(op.flags)));
         // EINTR included, the descriptor is gone: closing it again could close somebody else's.
         case opcode::close: return returned(::close(op.fd));
+        case opcode::give_up:
+        case opcode::take_over: return 0;  // to the system a descriptor belongs to the process
         case opcode::identify_path: return identify_path(*static_cast<socket_path*>(op.data));
         case opcode::remove_path: return remove_path(*static_cast<socket_path*>(op.data));
         default: break;
@@ -265,6 +267,8 @@ void reset_connection(int fd) noexcept {
     // Fails where there is no connection any more, and then nothing is left to be dropped.
     (void)::connect(fd, &nobody, sizeof nobody);
 }
+
+void close_descriptor(int fd) noexcept { ::close(fd); }
 
 time_point monotonic_now() noexcept {
     timespec now{};

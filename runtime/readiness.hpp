@@ -6,7 +6,7 @@
 //
 // `Poller` has
 //   int watch(int fd, bool reading, bool writing)    what is wanted of fd now; 0 or -errno
-//   void forget(int fd)                              fd is about to be closed
+//   void forget(int fd)                              fd is about to be closed, or to go
 //   bool wait(time_point until, time_point now, F)   calls F(fd, readable, writable, hung_up);
 //                                                    false: interrupted, nothing was called
 //   static constexpr bool edges                      watch() is needed only once per descriptor
@@ -139,7 +139,8 @@ private:
     }
 
     std::int32_t control(operation& op) noexcept {
-        if (op.code == opcode::close && static_cast<std::size_t>(op.fd) < slots_.size()) {
+        const bool goes = op.code == opcode::close || op.code == opcode::give_up;
+        if (goes && static_cast<std::size_t>(op.fd) < slots_.size()) {
             slot& place = slots_[static_cast<std::size_t>(op.fd)];
             ANEL_ASSERT(place.parked[0] == nullptr);  // cancelled and awaited before a close
             ANEL_ASSERT(place.parked[1] == nullptr);
@@ -147,9 +148,10 @@ private:
             place = slot{};
         }
         const std::int32_t result = control_call(op, blocking::no);
-        if (op.code == opcode::open_socket && result >= 0) {
+        if (result >= 0 && (op.code == opcode::open_socket || op.code == opcode::take_over)) {
             const auto made = static_cast<socket_kind>(op.flags);
-            if (made == socket_kind::tcp4 || made == socket_kind::tcp6) is_internet(result);
+            const int fd = op.code == opcode::take_over ? op.fd : result;
+            if (made == socket_kind::tcp4 || made == socket_kind::tcp6) is_internet(fd);
         }
         return result;
     }

@@ -23,6 +23,7 @@
 // The network.
 #include <anel/buffered_reader.hpp>
 #include <anel/datagram_batch.hpp>
+#include <anel/detached_stream.hpp>
 #include <anel/endpoint.hpp>
 #include <anel/framing.hpp>
 #include <anel/recv_buffer.hpp>

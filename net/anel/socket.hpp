@@ -84,6 +84,13 @@ protected:
     [[nodiscard]] bool reset_told_to_sender() const noexcept;
     [[nodiscard]] bool zero_copy_pays() const noexcept { return zero_copy_pays_; }
     void zero_copy_does_not_pay() noexcept { zero_copy_pays_ = false; }
+    /// Leaves the loop, open. Nothing may be waiting on this socket, and it may not have lent
+    /// memory: what the loop holds unread would stay behind. Both are asserted.
+    struct given_up {
+        int fd;
+        loop* home;  ///< null, unless only that loop can have it
+    };
+    given_up give_up() noexcept;
     /// A control call on this socket. Returns >= 0 or -errno.
     std::int32_t control(opcode code, void* data = nullptr, std::size_t size = 0,
                          std::uint32_t flags = 0) const noexcept;
@@ -105,6 +112,7 @@ private:
     std::uint32_t finished_ = 0;    // operations that ended with a result
     std::uint32_t exchanges_ = 0;   // odd from a receive on until the next send
     bool zero_copy_pays_ = true;    // until a send_zc() was copied all the same
+    bool lent_ = false;             // something was received into memory that the loop lends
     operation* pending_[2] = {};    // [0] taking in, [1] moving out
     close_wait* closer_ = nullptr;  // those who wait in close(), linked
     detail::socket_observer* observer_ = nullptr;

@@ -7,6 +7,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <anel/detached_stream.hpp>
 #include <anel/packed_endpoint.hpp>
 #include <anel/recv_buffer.hpp>
 #include <anel/socket.hpp>
@@ -191,6 +192,8 @@ public:
 
 private:
     friend class detail::accept_wait;
+    friend detail::attach_wait;
+    friend detached_stream detach(tcp_stream stream) noexcept;
     template <class Derived>
     friend class detail::stream_io;
     friend task<tcp_stream> connect(endpoint peer);

@@ -106,4 +106,7 @@ private:
 ///         io_error when the one asked for by name cannot start here, as `sim` never can.
 std::unique_ptr<backend> make_backend(const backend_options& options = {});
 
+/// Closes what a loop gave up and no other took over, if that answered 0. Thread: any.
+void close_descriptor(int fd) noexcept;
+
 }  // namespace anel

@@ -103,6 +103,8 @@ enum class opcode : std::uint8_t {
     set_option,     ///< flags: socket_option; size: value
     shutdown,       ///< flags: shutdown_side
     close,
+    give_up,        ///< the loop forgets fd, which stays open. Result: 1 when no other can have it
+    take_over,      ///< flags: socket_kind; fd is what another loop gave up
     identify_path,  ///< data: socket_path*, whose device and inode are filled in
     remove_path,    ///< data: socket_path*; removes the file if it is that very one, and a socket
 };

@@ -2,7 +2,7 @@
 //
 // Loops share nothing: a server binds the same port in each of them, with
 // listen_options::reuse_port, and the system deals the connections out. What must cross goes
-// through a thread_channel.
+// through a thread_channel, connections too (detached_stream.hpp).
 // SPDX-License-Identifier: MIT
 #pragma once
 

@@ -58,6 +58,8 @@ inline std::span<const int> errors_of(opcode code) {
         case opcode::close: return close;
         case opcode::identify_path:
         case opcode::remove_path: return path;
+        case opcode::give_up:
+        case opcode::take_over: break;  // no call of the system
     }
     return {};
 }
@@ -86,6 +88,8 @@ inline bool names(std::string_view text, opcode code) {
         case opcode::set_option: return said == "setsockopt";
         case opcode::shutdown: return said == "shutdown";
         case opcode::close:
+        case opcode::give_up:
+        case opcode::take_over:
         case opcode::identify_path:
         case opcode::remove_path: break;  // nobody is told: there is nothing to be done about it
     }
