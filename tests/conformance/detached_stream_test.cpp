@@ -213,6 +213,39 @@ TEST_P(detached, a_session_of_serve_gives_its_stream_away) {
     });
 }
 
+// With readiness a TCP stream that gave less than was asked for is empty: the next receive waits for
+// news instead of asking once more. That must be known of a stream from elsewhere, too.
+TEST_P(handing_over_to_loops, an_attached_stream_is_received_from_like_an_accepted_one) {
+    run([]() -> task<> {
+        std::array<std::uint64_t, 2> waits{};
+        for (const bool handed_over : {false, true}) {
+            auto pair = co_await connected_to_raw();
+            if (handed_over) {
+                auto given = detach(std::move(pair.stream));
+                auto taken = co_await attach(std::move(given));
+                pair.stream = std::move(taken);
+            }
+            std::array<char, 16> buffer{};
+            const auto receive_one = [&]() -> task<> {
+                auto n = co_await pair.stream.recv(buffer);
+                EXPECT_EQ(n, 1U);
+                const auto before = co_await current_counters();
+                pair.peer.write("b");  // nobody has looked at the poller since
+                auto more = co_await pair.stream.recv(buffer);
+                EXPECT_EQ(more, 1U);
+                const auto after = co_await current_counters();
+                waits[handed_over] = after.waits - before.waits;
+            };
+            const auto write_one = [&]() -> task<> {
+                co_await let_others_wait();
+                pair.peer.write("a");
+            };
+            co_await when_all(receive_one(), write_one());
+        }
+        EXPECT_EQ(waits[0], waits[1]);
+    });
+}
+
 using detached_death = detached;
 TEST_P(detached_death, what_a_loop_holds_unread_is_not_left_behind) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
