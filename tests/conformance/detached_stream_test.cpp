@@ -213,8 +213,8 @@ TEST_P(detached, a_session_of_serve_gives_its_stream_away) {
     });
 }
 
-// With readiness a TCP stream that gave less than was asked for is empty: the next receive waits for
-// news instead of asking once more. That must be known of a stream from elsewhere, too.
+// With readiness a TCP stream that gave less than was asked for is empty: the next receive waits
+// for news instead of asking once more. That must be known of a stream from elsewhere, too.
 TEST_P(handing_over_to_loops, an_attached_stream_is_received_from_like_an_accepted_one) {
     run([]() -> task<> {
         std::array<std::uint64_t, 2> waits{};
