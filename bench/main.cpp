@@ -142,7 +142,7 @@ struct compare_command_line {
                 ->default_str("");
         };
         auto* quick_flag = sub->add_flag("--quick", quick, "the default: two minutes");
-        sub->add_flag("--full", full, "everything, some forty minutes")->excludes(quick_flag);
+        sub->add_flag("--full", full, "everything, some fifty minutes")->excludes(quick_flag);
         list("--servers", servers, "the first is the reference: " + names_of(known_servers()));
         list("--workloads", workloads, names_of(known_workloads()));
         rounds_option =

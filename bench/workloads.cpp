@@ -37,12 +37,19 @@ std::vector<workload> known_workloads() {
                        load(64, 64, 1, 16)));
     all.push_back(make("ping-pong-512", "ping-pong, 512 connections, 64 B",
                        "more connections: more completions in one wait", false, load(512, 64)));
+    all.push_back(make("ping-pong-4000", "ping-pong, 4,000 connections, 64 B",
+                       "what each connection has of its own no longer fits into the cache", false,
+                       load(4000, 64)));
     all.push_back(make("request-reply-1k", "request 64 B, reply 1 KiB, 64 connections",
                        "a question and a longer answer", false, load(64, 64, 16)));
     all.push_back(make("request-reply-16k", "request 64 B, reply 16 KiB, 64 connections",
                        "the copying in the kernel begins to dominate", false, load(64, 64, 256)));
+    all.push_back(make("echo-4k", "echo of 4 KiB, 64 connections", "messages of a page", false,
+                       load(64, 4096)));
     all.push_back(make("echo-16k", "echo of 16 KiB, 64 connections",
                        "large messages both ways, received in one piece", false, load(64, 16384)));
+    all.push_back(make("echo-64k", "echo of 64 KiB, 64 connections",
+                       "whether a message is received in one piece", false, load(64, 65536)));
     all.push_back(make("stream",
                        "stream to the client in answers of 64 KiB, 8 connections, 4 in flight",
                        "bytes in one direction, as fast as they go", false, load(8, 64, 1024, 4)));
