@@ -11,6 +11,9 @@
 //         group.spawn(session, std::move(conn));
 //     }
 //
+// What is attached is no session of serve(): its limit, timeouts and drain do not reach it. The
+// task group that it runs in does.
+//
 // Knows: descriptors and the loop. Must not know: which backend runs, how it is passed on.
 // SPDX-License-Identifier: MIT
 #pragma once
