@@ -66,7 +66,7 @@ echo "exit code $code"
 if [ -x "$1/bench/anel-bench" ]; then
     say 'what an echo costs: io_uring, epoll, poll and a blocking thread per connection'
     "$1/bench/anel-bench" compare --servers anel-io_uring,anel-epoll,anel-poll,threads \
-        --workloads ping-pong --rounds 3 --no-curves
+        --workloads ping-pong --rounds 3 --no-curves --busy-machine  # figures on any machine
 fi
 
 cat <<END
