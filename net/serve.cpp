@@ -81,10 +81,9 @@ session_record::~session_record() {
     if (list_->count_ == 0) list_->none_left_.set();
 }
 
-void session_record::end(std::exception_ptr error) const noexcept {
-    if (timeouts_) timeouts_->end();
+void session_record::failed(std::exception_ptr error) const noexcept {
     const serve_options& options = list_->options_;
-    if (!error || !options.session_failed) return;
+    if (!options.session_failed) return;
     const char* overdue = timeouts_ ? timeouts_->overdue() : nullptr;
     const bool cancelled = (overdue || list_->cancelled_) && is_cancel(error);
     if (cancelled && !overdue) return;

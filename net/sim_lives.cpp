@@ -35,16 +35,6 @@ std::string text_of(const std::exception_ptr& error) {
     }
 }
 
-bool is_cancel(const std::exception_ptr& error) {
-    try {
-        std::rethrow_exception(error);
-    } catch (const task_cancelled&) {
-        return true;
-    } catch (...) {
-        return false;
-    }
-}
-
 }  // namespace
 
 void network::start(machine& which) {
@@ -63,7 +53,7 @@ void network::start(machine& which) {
 void network::ended(machine& which) {
     const std::exception_ptr error = which.root->error();
     which.root.reset();
-    if (error && !(is_cancel(error) && finishing_)) {
+    if (error && !(anel::detail::is_cancel(error) && finishing_)) {
         broke("host " + which.name + ": " + text_of(error));
     }
     check_nothing_left(which);

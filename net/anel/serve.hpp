@@ -16,6 +16,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -95,9 +96,13 @@ public:
     void begin(cancel_scope& scope) noexcept {
         if (timeouts_) timeouts_->begin(*this, scope);
     }
-    /// The session has ended, by `error` unless that is null, which is told to whom it concerns:
-    /// nobody when the session was only cancelled.
-    void end(std::exception_ptr error) const noexcept;
+    /// The session has ended, by `error` unless that is null.
+    void end(std::exception_ptr error) const noexcept {
+        if (timeouts_) timeouts_->end();
+        if (error) failed(std::move(error));
+    }
+    /// Tells the error to whom it concerns: nobody when the session was only cancelled.
+    void failed(std::exception_ptr error) const noexcept;
     /// The session's socket, wherever it is now; null once it is closed.
     [[nodiscard]] socket* connection() const noexcept { return socket_.watched(); }
 
@@ -145,6 +150,19 @@ private:
     std::chrono::nanoseconds pause_{0};  // > 0: accept has failed since the last connection
 };
 
+/// The session's task; nothing when there is none, for lack of memory say, which is told like any
+/// error of a session.
+template <class Session>
+auto begin_session(Session& session, tcp_stream& connection, const session_record& record) {
+    using work = decltype(error_of(session(std::move(connection))));
+    try {
+        return std::optional<work>(session(std::move(connection)));
+    } catch (...) {
+        record.failed(std::current_exception());
+        return std::optional<work>();
+    }
+}
+
 /// A child of the group in serve(). Everything ends in here: a session's error is no reason to
 /// cancel the others. The session is made by the caller: here its argument would need a place too.
 template <class T>
@@ -179,8 +197,8 @@ task<> serve(tcp_listener listener, Session session, serve_options options = {})
         try {
             auto connection = co_await open.next(listener);
             detail::session_record record(open, connection);
-            detail::error_of work(session(std::move(connection)));
-            sessions.adopt(detail::run_session(std::move(record), std::move(work)));
+            auto work = detail::begin_session(session, connection, record);
+            if (work) sessions.adopt(detail::run_session(std::move(record), std::move(*work)));
         } catch (const std::bad_alloc&) {
             out_of_memory = true;  // the connection, if there was one, is closed
         } catch (...) {

@@ -122,6 +122,34 @@ TEST_P(serving, an_error_of_one_session_is_its_own_affair) {
     });
 }
 
+TEST_P(serving, a_session_that_fails_before_it_is_a_task_ends_alone) {
+    run([&]() -> task<> {
+        bool first = true;
+        // No coroutine: what it throws is thrown where serve() makes the session.
+        const auto session = [&](tcp_stream conn) -> task<> {
+            if (std::exchange(first, false)) throw std::runtime_error("no session");
+            return echo(std::move(conn));
+        };
+        const auto body = [&](endpoint address, task_group&) -> task<> {
+            auto bad = co_await connect(address);
+            const endpoint bad_address = bad.local_endpoint();
+            std::array<char, 8> buffer{};
+            const std::size_t at_end = co_await bad.recv(buffer);
+            EXPECT_EQ(at_end, 0U) << "its connection is closed";
+            auto good = co_await connect(address);
+            co_await good.send("a");
+            const std::string echoed = co_await receive(good, 1);
+            EXPECT_EQ(echoed, "a");
+            EXPECT_EQ(told.peers, std::vector{bad_address});
+            EXPECT_EQ(told.sessions, std::vector<std::string>{"no session"});
+        };
+        serve_options options = with_hooks();
+        options.idle_timeout = 30s;  // a session that never began has nothing that watches it
+        co_await serve_while(session, options, body);
+        EXPECT_EQ(told.sessions.size(), 1U);
+    });
+}
+
 TEST_P(serving, a_reset_client_ends_its_session_only) {
     run([&]() -> task<> {
         const auto body = [&](endpoint address, task_group&) -> task<> {
