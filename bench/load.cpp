@@ -18,20 +18,27 @@ const char* name_of(load_mode mode) noexcept {
     return "";
 }
 
-load_result run_load(const load_options& options, const load_notice& notify) {
+void check_load(const load_options& options) {
     const bool open_loop = options.mode != load_mode::closed;
     if (open_loop && !(options.rate > 0)) {
         throw std::invalid_argument("an open loop needs a rate above 0");
     }
-    if (open_loop && (options.churn || options.udp)) {
-        throw std::invalid_argument("churn and UDP have only a closed loop");
+    if (open_loop && options.churn) {
+        throw std::invalid_argument("a connection for each request has only a closed loop");
     }
     if (options.churn && options.pipeline != 1) {
         throw std::invalid_argument("churn is one request per connection: no pipeline");
     }
-    if (options.udp && (options.times != 1 || options.idle + options.slow > 0)) {
-        throw std::invalid_argument("UDP has neither replies of another size nor idle connections");
+    if (options.udp && (options.times != 1 || options.work.count() > 0)) {
+        throw std::invalid_argument("the answer to a datagram is the same datagram, without work");
     }
+    if (options.udp && options.idle + options.slow > 0) {
+        throw std::invalid_argument("UDP has no connections that could be idle or slow");
+    }
+}
+
+load_result run_load(const load_options& options, const load_notice& notify) {
+    check_load(options);
     return options.udp ? run_udp_load(options, notify) : run_tcp_load(options, notify);
 }
 

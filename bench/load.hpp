@@ -27,11 +27,12 @@ enum class load_mode : std::uint8_t { closed, fixed_rate, poisson };
 const char* name_of(load_mode mode) noexcept;
 
 struct load_options {
-    std::string server;            // IPv4 ADDRESS:PORT
-    std::size_t connections = 64;  // all opened before the warm-up begins
-    std::size_t size = 64;         // bytes of a request
-    std::size_t times = 1;         // how often the server sends each byte back
-    std::size_t pipeline = 1;      // requests in flight on each connection, at most
+    std::string server{};               // IPv4 ADDRESS:PORT
+    std::size_t connections = 64;       // all opened before the warm-up begins
+    std::size_t size = 64;              // bytes of a request
+    std::size_t times = 1;              // how often the server sends each byte back
+    std::chrono::microseconds work{0};  // of CPU time that the server spends on an answer
+    std::size_t pipeline = 1;           // requests in flight on each connection, at most
     load_mode mode = load_mode::closed;
     double rate = 0;       // open loop: requests per second, of all connections together
     std::size_t idle = 0;  // further connections that are opened and say nothing
@@ -77,6 +78,9 @@ struct load_result {
 static_assert(std::is_trivially_copyable_v<load_result>);
 
 enum class load_event : char { window_opens = 'o', window_closes = 'c' };
+
+/// Errors  std::invalid_argument for what nobody can ask for.
+void check_load(const load_options& options);
 
 using load_notice = std::function<void(load_event)>;
 

@@ -68,20 +68,29 @@ std::string generator_bound(const load_options& options, const load_result& resu
     return spare < spare_min ? format("it had %.1f %% of its time to spare", 100 * spare) : "";
 }
 
+std::string describe(const load_options& options) {
+    std::string text = format("%s%s: %zu %s%s × %zu B", name_of(options.mode),
+                              options.churn ? ", a connection for each request" : "",
+                              options.connections, options.udp ? "UDP socket" : "connection",
+                              options.connections == 1 ? "" : "s", options.size);
+    if (options.times > 1) text += format(" → %zu B", options.size * options.times);
+    if (options.mode == load_mode::closed) {
+        text +=
+            format(", %zu in flight%s", options.pipeline, options.connections == 1 ? "" : " each");
+    }
+    if (options.work.count() > 0) {
+        text += format(", %lld µs of work", static_cast<long long>(options.work.count()));
+    }
+    if (options.idle > 0) text += format(", beside %zu idle", options.idle);
+    if (options.slow > 0) text += format(", beside %zu that hardly read", options.slow);
+    return text;
+}
+
 std::string load_text(const load_options& options, const load_result& result) {
     const histogram& latency = result.latency;
-    std::string text =
-        format("%s%s: %zu %s × %zu B", name_of(options.mode),
-               options.churn ? ", a connection for each request" : "", options.connections,
-               options.udp ? "UDP sockets" : "connections", options.size);
-    if (options.times > 1) text += format(" → %zu B", options.size * options.times);
-    text += format(" to %s, %zu in flight each, %.2f s after %.2f s of warm-up\n",
-                   options.server.c_str(), options.pipeline, seconds(result.elapsed),
-                   seconds(options.warmup));
-    if (options.idle + options.slow > 0) {
-        text +=
-            format("  beside them    %zu idle, %zu that hardly read\n", options.idle, options.slow);
-    }
+    std::string text = format("%s\n  server         %s, %.2f s after %.2f s of warm-up\n",
+                              describe(options).c_str(), options.server.c_str(),
+                              seconds(result.elapsed), seconds(options.warmup));
     const auto rate = static_cast<std::uint64_t>(std::llround(requests_per_second(result)));
     text += format("  requests/s     %s", grouped(rate).c_str());
     if (options.mode != load_mode::closed) {

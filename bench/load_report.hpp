@@ -24,6 +24,9 @@ double others_share(const load_result& result, std::size_t cpus);
 /// What the hypervisor took of them.
 double stolen_share(const load_result& result, std::size_t cpus);
 
+/// "closed loop: 64 connections × 64 B → 1024 B, 16 in flight each".
+std::string describe(const load_options& options);
+
 std::string load_text(const load_options& options, const load_result& result);
 
 /// Why the generator, not the server, made these figures; empty when it did not. An open loop sends

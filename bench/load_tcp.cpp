@@ -305,7 +305,9 @@ void generator::start_request(connection& c, clock::time_point when) {
 }
 
 void generator::start_what_is_due() {
-    for (auto due = due_->due(); due <= clock::now(); due = due_->due()) {
+    for (std::size_t n = 0; n < schedule::at_once_max; ++n) {
+        const auto due = due_->due();
+        if (due > clock::now()) return;
         due_->advance();
         const bool counts = window_.contains(due);
         if (counts) ++result_.offered;

@@ -1,8 +1,10 @@
 // load_udp.cpp: the load generator for UDP: sockets with numbered datagrams, and those that vanish.
 //
-// Each socket keeps `pipeline` datagrams on their way. A datagram is its number and pattern bytes;
-// the answer must be the same bytes. One that has not come back after 100 ms is lost: counted, and
-// its place taken by the next number, so that a late answer is recognised and ignored.
+// A datagram is its number and pattern bytes; the answer must be the same bytes. One that has not
+// come back after 100 ms is lost: counted, and an answer that comes later is known and ignored.
+// Closed loop: each socket keeps `pipeline` datagrams on their way, and the next takes the place of
+// one that was answered or lost. Open loop: the sockets take turns with what is due, however many
+// are on their way.
 //
 // SPDX-License-Identifier: MIT
 #include <sys/epoll.h>
@@ -11,6 +13,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <deque>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 #include <vector>
@@ -18,6 +22,7 @@
 #include "load.hpp"
 #include "pattern.hpp"
 #include "peer.hpp"
+#include "schedule.hpp"
 #include "text.hpp"
 #include "window.hpp"
 
@@ -28,16 +33,18 @@ using clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto lost_after = 100ms;
+constexpr auto spin = 50us;  // an open loop that sleeps does not when something is due so soon
 
 struct flight {
-    std::uint32_t number = 0;
     clock::time_point started;
+    clock::time_point sent;
+    bool answered = false;
 };
 
 struct endpoint {
     unique_fd fd;
-    std::uint32_t next_number = 0;
-    std::vector<flight> flights;
+    std::uint32_t first_number = 1;  // of flights.front()
+    std::deque<flight> flights;      // from the oldest that has no answer on
 };
 
 class generator {
@@ -51,8 +58,10 @@ private:
     void open_all();
     void turn(clock::time_point until);
     void receive(endpoint& from);
-    void launch(endpoint& from, flight& slot, clock::time_point now);
-    void replace_lost(clock::time_point now);
+    void launch(endpoint& from, clock::time_point started, clock::time_point now);
+    void launch_what_is_due();
+    void find_lost(clock::time_point now);
+    [[nodiscard]] bool is_open_loop() const { return options_.mode != load_mode::closed; }
     void write_datagram(std::size_t index, std::uint32_t number);
     void give_up(endpoint& which, std::uint64_t& counter, const std::string& what);
 
@@ -68,6 +77,8 @@ private:
     unique_fd epoll_{epoll_create1(EPOLL_CLOEXEC)};
     std::size_t open_ = 0;
     bool ending_ = false;
+    std::optional<schedule> due_;
+    std::size_t next_ = 0;         // open loop: whose turn it is
     clock::time_point next_look_;  // for datagrams that are lost
     load_result result_;
     measured_window window_;
@@ -79,8 +90,12 @@ load_result generator::run() {
     }
     open_all();
     const auto begins = clock::now();
-    for (endpoint& e : endpoints_) {
-        for (flight& slot : e.flights) launch(e, slot, begins);
+    if (is_open_loop()) {
+        due_.emplace(begins, options_.rate, options_.mode == load_mode::poisson);
+    } else {
+        for (endpoint& e : endpoints_) {
+            for (std::size_t n = 0; n < options_.pipeline && e.fd; ++n) launch(e, begins, begins);
+        }
     }
     const auto opens = begins + options_.warmup;
     while (open_ > 0 && clock::now() < opens) turn(opens);
@@ -91,6 +106,7 @@ load_result generator::run() {
     ending_ = true;
     const auto gives_up = clock::now() + lost_after;  // what is on its way may still be wrong
     while (open_ > 0 && clock::now() < gives_up) turn(gives_up);
+    find_lost(clock::now());
     return result_;
 }
 
@@ -103,7 +119,6 @@ void generator::open_all() {
         if (!e.fd) fail("socket");
         const auto* generic = reinterpret_cast<const sockaddr*>(&address);
         if (connect(e.fd.get(), generic, sizeof address) != 0) fail("connect " + options_.server);
-        e.flights.resize(options_.pipeline);
         epoll_event event{};
         event.events = EPOLLIN;
         event.data.ptr = &e;
@@ -113,20 +128,26 @@ void generator::open_all() {
 }
 
 void generator::turn(clock::time_point until) {
+    if (due_ && !ending_) launch_what_is_due();
     const auto now = clock::now();
-    const bool sleeps = options_.sleeps || ending_;
-    const auto left = sleeps ? std::min<clock::duration>(until - now, lost_after / 4) : 0ns;
+    clock::duration left = 0ns;
+    if (options_.sleeps || ending_) {
+        left = std::min<clock::duration>(until - now, lost_after / 4);
+        if (due_ && !ending_) left = std::min(left, due_->due() - now - spin);
+        left = std::max<clock::duration>(left, 0ns);
+    }
+    const timespec timeout{0, left.count()};  // below lost_after
     std::array<epoll_event, 256> events{};
-    const int n = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
-                             static_cast<int>(std::max<std::int64_t>(
-                                 std::chrono::ceil<std::chrono::milliseconds>(left).count(), 0)));
+    const int n = epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()),
+                               &timeout, nullptr);
     if (n < 0 && errno != EINTR) fail("epoll_wait");
+    if (n == 0 && window_.is_open()) result_.spare += clock::now() - now;
     for (int i = 0; i < n; ++i) {
         receive(*static_cast<endpoint*>(events[static_cast<std::size_t>(i)].data.ptr));
+        if (due_ && !ending_) launch_what_is_due();
     }
     const auto after = clock::now();
-    if (n == 0 && window_.is_open()) result_.spare += after - now;
-    if (after >= next_look_) replace_lost(after);
+    if (after >= next_look_) find_lost(after);
 }
 
 void generator::receive(endpoint& from) {
@@ -141,38 +162,68 @@ void generator::receive(endpoint& from) {
     if (size != options_.size || std::memcmp(buffer_.data(), datagram_.data(), size) != 0) {
         return give_up(from, result_.corrupted, format("a wrong datagram of %zu bytes", size));
     }
-    const auto slot = std::find_if(from.flights.begin(), from.flights.end(),
-                                   [&](const flight& f) { return f.number == number; });
-    if (slot == from.flights.end()) return;  // late, and counted as lost already
+    const std::uint32_t place = number - from.first_number;  // wraps where it is older than all
+    if (place >= from.flights.size()) return;                // late, and counted as lost already
+    flight& answered = from.flights[place];
+    if (answered.answered) return;  // a datagram may come twice
+    answered.answered = true;
+    const auto started = answered.started;
+    while (!from.flights.empty() && from.flights.front().answered) {
+        from.flights.pop_front();
+        ++from.first_number;
+    }
     ++result_.requests_run;
     if (window_.is_open()) {
         ++result_.requests;
         result_.reply_bytes += size;
-        result_.latency.record(now - slot->started);
     }
-    slot->number = 0;
-    if (!ending_) launch(from, *slot, clock::now());
+    // An open loop counts what was due in the window, also when its answer comes later.
+    if (is_open_loop() ? window_.contains(started) : window_.is_open()) {
+        result_.latency.record(now - started);
+    }
+    if (is_open_loop() || ending_) return;
+    const auto again = clock::now();
+    launch(from, again, again);
 }
 
-void generator::launch(endpoint& from, flight& slot, clock::time_point now) {
-    slot = {++from.next_number, now};
-    write_datagram(index_of(from), slot.number);
+void generator::launch(endpoint& from, clock::time_point started, clock::time_point now) {
+    const auto number = from.first_number + static_cast<std::uint32_t>(from.flights.size());
+    from.flights.push_back({started, now});
+    write_datagram(index_of(from), number);
     const ssize_t n = send(from.fd.get(), datagram_.data(), datagram_.size(), 0);
     if (n < 0 && errno != EAGAIN && errno != ENOBUFS) {  // those two: it is lost at once
         give_up(from, result_.broken, std::string("send: ") + std::strerror(errno));
     }
 }
 
-void generator::replace_lost(clock::time_point now) {
+void generator::launch_what_is_due() {
+    for (std::size_t n = 0; n < schedule::at_once_max && open_ > 0; ++n) {
+        const auto due = due_->due();
+        if (due > clock::now()) return;
+        due_->advance();
+        const bool counts = window_.contains(due);
+        if (counts) ++result_.offered;
+        while (!endpoints_[next_].fd) next_ = (next_ + 1) % endpoints_.size();
+        launch(endpoints_[next_], due, clock::now());
+        next_ = (next_ + 1) % endpoints_.size();
+        if (counts) result_.slip.record(clock::now() - due);
+    }
+}
+
+/// What was sent long ago and has no answer. Numbers are in order of sending, so it is in front.
+void generator::find_lost(clock::time_point now) {
     next_look_ = now + lost_after / 4;
     for (endpoint& e : endpoints_) {
-        if (!e.fd) continue;
-        for (flight& slot : e.flights) {
-            if (slot.number == 0 || now - slot.started < lost_after) continue;
-            if (window_.is_open()) ++result_.lost;
-            slot.number = 0;
-            if (!ending_) launch(e, slot, now);
-            if (!e.fd) break;
+        while (e.fd && !e.flights.empty()) {
+            const flight oldest = e.flights.front();
+            if (!oldest.answered && now - oldest.sent < lost_after) break;
+            e.flights.pop_front();
+            ++e.first_number;
+            if (oldest.answered) continue;
+            const bool counts =
+                is_open_loop() ? window_.contains(oldest.started) : window_.is_open();
+            if (counts) ++result_.lost;
+            if (!is_open_loop() && !ending_) launch(e, now, now);
         }
     }
 }

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <random>
 
@@ -16,6 +17,10 @@ namespace anel_bench {
 class schedule {
 public:
     using clock = std::chrono::steady_clock;
+
+    /// So many that are due are started before answers are looked at: a rate that nobody can send
+    /// must not keep the generator from coming to its end.
+    static constexpr std::size_t at_once_max = 16;
 
     /// `rate` is per second and above 0.
     schedule(clock::time_point begins, double rate, bool random)

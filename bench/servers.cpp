@@ -88,6 +88,9 @@ running_server start_server(const server_spec& spec, const load_options& load,
     for (const auto& [name, value] : {std::pair("--times", load.times), {"--buffer", buffer}}) {
         arguments.insert(arguments.end(), {name, std::to_string(value)});
     }
+    if (load.work.count() > 0) {
+        arguments.insert(arguments.end(), {"--work", std::to_string(load.work.count())});
+    }
     if (load.udp) arguments.emplace_back("--udp");
     arguments.emplace_back(places.host() + ":0");
     running_server server{child::execute({.path = spec.program,

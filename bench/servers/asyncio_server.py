@@ -11,10 +11,12 @@ import argparse
 import asyncio
 import platform
 import socket
+import time
 
 
 class Session(asyncio.BufferedProtocol):
     times = 1
+    work_ns = 0
     buffer = memoryview(bytearray(4096))  # of all sessions: what is received is answered at once
 
     def connection_made(self, transport):
@@ -26,6 +28,10 @@ class Session(asyncio.BufferedProtocol):
 
     def buffer_updated(self, size):
         data = bytes(self.buffer[:size])
+        if self.work_ns > 0:
+            done = time.perf_counter_ns() + self.work_ns
+            while time.perf_counter_ns() < done:
+                pass
         if self.times > 1:
             data = b"".join(data[i:i + 1] * self.times for i in range(len(data)))
         self.transport.write(data)
@@ -42,8 +48,10 @@ async def main():
     parser.add_argument("address", nargs="?", default="127.0.0.1:7777")
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--buffer", type=int, default=4096)
+    parser.add_argument("--work", type=int, default=0)
     given = parser.parse_args()
     Session.times = given.times
+    Session.work_ns = given.work * 1000
     Session.buffer = memoryview(bytearray(min(given.buffer, max((1 << 20) // given.times, 1))))
     host, port = given.address.rsplit(":", 1)
     loop = asyncio.get_running_loop()

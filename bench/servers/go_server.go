@@ -12,9 +12,10 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 )
 
-func session(conn net.Conn, times int, size int) {
+func session(conn net.Conn, times int, size int, work time.Duration) {
 	defer conn.Close()
 	buffer := make([]byte, size)
 	var answer []byte
@@ -22,6 +23,10 @@ func session(conn net.Conn, times int, size int) {
 		n, err := conn.Read(buffer)
 		if err != nil {
 			return
+		}
+		if work > 0 {
+			for begins := time.Now(); time.Since(begins) < work; {
+			}
 		}
 		if times == 1 {
 			answer = buffer[:n]
@@ -40,6 +45,7 @@ func session(conn net.Conn, times int, size int) {
 func main() {
 	times := flag.Int("times", 1, "how often a byte comes back")
 	size := flag.Int("buffer", 4096, "bytes a receive takes at most")
+	work := flag.Int("work", 0, "µs of CPU time that each answer takes")
 	flag.Parse()
 	address := "127.0.0.1:7777"
 	if flag.NArg() > 0 {
@@ -65,7 +71,7 @@ func main() {
 	for {
 		conn, err := listener.Accept()
 		if err == nil {
-			go session(conn, *times, limit)
+			go session(conn, *times, limit, time.Duration(*work)*time.Microsecond)
 		}
 	}
 }

@@ -3,20 +3,28 @@
 // SPDX-License-Identifier: MIT
 use std::io;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 
+#[derive(Clone)]
 struct Options {
     address: String,
     buffer: usize,
     times: usize,
+    work: Duration,
     udp: bool,
 }
 
 fn options() -> Options {
-    let mut given =
-        Options { address: "127.0.0.1:7777".into(), buffer: 4096, times: 1, udp: false };
+    let mut given = Options {
+        address: "127.0.0.1:7777".into(),
+        buffer: 4096,
+        times: 1,
+        work: Duration::ZERO,
+        udp: false,
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut number = || {
@@ -26,6 +34,7 @@ fn options() -> Options {
         match argument.as_str() {
             "--buffer" => given.buffer = number(),
             "--times" => given.times = number(),
+            "--work" => given.work = Duration::from_micros(number() as u64),
             "--udp" => given.udp = true,
             _ => given.address = argument,
         }
@@ -39,13 +48,18 @@ fn announce(address: SocketAddr) {
     println!("listening on {address} (tokio) {versions}, current_thread, spawn()");
 }
 
-async fn session(mut stream: TcpStream, times: usize, size: usize) -> io::Result<()> {
-    let mut buffer = vec![0; size];
+async fn session(mut stream: TcpStream, given: Options) -> io::Result<()> {
+    let times = given.times;
+    let mut buffer = vec![0; given.buffer];
     let mut answer = Vec::new();
     loop {
         let received = stream.read(&mut buffer).await?;
         if received == 0 {
             return Ok(());
+        }
+        if !given.work.is_zero() {
+            let begins = Instant::now();
+            while begins.elapsed() < given.work {}
         }
         if times == 1 {
             stream.write_all(&buffer[..received]).await?;
@@ -68,7 +82,7 @@ async fn serve_streams(given: Options) -> io::Result<()> {
     loop {
         if let Ok((stream, _)) = listener.accept().await {
             stream.set_nodelay(true)?;
-            tokio::spawn(session(stream, given.times, given.buffer));
+            tokio::spawn(session(stream, given.clone()));
         }
     }
 }
