@@ -20,6 +20,7 @@
 #include <system_error>
 
 #include "clocks.hpp"
+#include "environment.hpp"
 #include "load_report.hpp"
 #include "peer.hpp"
 #include "progress.hpp"
@@ -35,6 +36,7 @@ using namespace std::chrono_literals;
 constexpr auto run_overhead = 50ms;  // starting and stopping a server, connecting, ending
 constexpr std::size_t curve_rounds = 3;
 constexpr std::size_t outside_rounds_quick = 3;
+constexpr const char* curve_workload = "ping-pong";
 constexpr auto curve_servers = {"uring", "epoll", "threads", "anel-io_uring", "anel-epoll"};
 
 /// A lock that others who measure or build on this machine hold too. Given up now and then, between
@@ -120,7 +122,7 @@ public:
         for (measured_cell& cell : all_.cells) {
             measure(cell);
             line_.erase();
-            std::fputs(cell_text(cell, all_.places).c_str(), stdout);
+            std::fputs(cell_text(cell).c_str(), stdout);
             std::fflush(stdout);
         }
         for (saturation_curve& curve : all_.curves) measure(curve);
@@ -128,8 +130,11 @@ public:
         std::fputs(curves_text(all_.curves).c_str(), stdout);
         turns_.take(ctrl_c_);
         line_.step("the same point with another tool", outside_takes());
-        all_.outside = check_with_outside_tool(outside_servers(), outside_rounds(),
-                                               all_.cells.front().work.load, all_.places, ctrl_c_);
+        load_options own;
+        own.warmup = options_.warmup;
+        own.window = options_.window;
+        all_.outside =
+            check_with_outside_tool(outside_servers(), outside_rounds(), own, all_.places, ctrl_c_);
         line_.erase();
     }
 
@@ -178,7 +183,11 @@ private:
 
     void measure(measured_cell& cell) {
         turns_.take(ctrl_c_);
-        const load_options& load = cell.work.load;
+        load_options& load = cell.work.load;
+        if (cell.work.share > 0) {
+            const auto& reference = cell.servers.front().spec;
+            load.rate = std::max(1.0, cell.work.share * maximum_of(reference, cell.work.share_of));
+        }
         for (std::size_t round = 0; round < options_.rounds; ++round) {
             for (std::size_t i = 0; i < cell.servers.size(); ++i) {
                 const std::size_t at = round % 2 == 0 ? i : cell.servers.size() - 1 - i;
@@ -189,12 +198,8 @@ private:
         }
         for (measured_server& server : cell.servers) {
             if (!server.left_out.empty()) continue;
-            const auto missing = [&] {
-                return static_cast<std::size_t>(std::count_if(
-                           server.runs.begin(), server.runs.end(), counts)) < options_.rounds;
-            };
-            for (std::size_t more = 0; more < options_.rounds && missing(); ++more) {
-                if (!server.runs.back().error.empty()) break;  // it would only fail again
+            for (std::size_t more = 0; more < options_.rounds; ++more) {
+                if (!lacks(server.runs, options_.rounds)) break;
                 run(server, load, cell.work.name + ", again");
             }
             if (!options_.count_calls || server.reference_again) continue;
@@ -203,11 +208,19 @@ private:
         }
     }
 
+    /// Whether a disturbed run has to be made again; one that failed would only fail again.
+    static bool lacks(const std::vector<run_result>& runs, std::size_t wanted) {
+        const auto counted = std::count_if(runs.begin(), runs.end(), counts);
+        return static_cast<std::size_t>(counted) < wanted && runs.back().error.empty();
+    }
+
     void measure(saturation_curve& curve) {
         turns_.take(ctrl_c_);
-        curve.maximum = closed_loop_maximum(curve);
-        for (std::size_t round = 0; round < curve_rounds; ++round) {
+        curve.maximum = maximum_of(curve.spec, curve_workload);
+        // As many rounds again where disturbed runs were discarded.
+        for (std::size_t round = 0; round < 2 * curve_rounds; ++round) {
             for (curve_point& point : curve.points) {
+                if (round >= curve_rounds && !lacks(point.runs, curve_rounds)) continue;
                 line_.step(format("%s at %.0f %%", curve.spec.name.c_str(), 100 * point.share),
                            run_takes());
                 load_options load = curve.load;
@@ -229,19 +242,21 @@ private:
         return specs;
     }
 
-    double closed_loop_maximum(const saturation_curve& curve) {
+    /// Requests/s in a closed loop: measured already, or for this.
+    double maximum_of(const server_spec& spec, const std::string& work) {
         for (const auto& cell : all_.cells) {
-            if (cell.work.name != known_workloads().front().name) continue;
+            if (cell.work.name != work) continue;
             for (const auto& server : cell.servers) {
-                if (server.spec.name == curve.spec.name && !server.reference_again) {
+                if (server.spec.name == spec.name && !server.reference_again) {
                     const double rate = summarise(server, cell.work.load).rate.median;
                     if (rate > 0) return rate;  // else every run of it was disturbed
                 }
             }
         }
-        load_options load = curve.load;
-        load.mode = load_mode::closed;
-        return requests_per_second(run_once(curve.spec, load, all_.places, false, ctrl_c_).load);
+        load_options load = workload_named(work).load;
+        load.warmup = options_.warmup;
+        load.window = options_.window;
+        return requests_per_second(run_once(spec, load, all_.places, false, ctrl_c_).load);
     }
 
     comparison& all_;
@@ -262,6 +277,7 @@ std::vector<measured_cell> plan_cells(const compare_options& options,
         cell.work.load.warmup = options.warmup;
         cell.work.load.window = options.window;
         for (const server_spec& spec : specs) {
+            if (work.some_servers && options.servers.empty() && !spec.quick) continue;
             measured_server& server = cell.servers.emplace_back();
             server.spec = spec;
             server.left_out = cannot_serve(spec, work.load);
@@ -291,7 +307,7 @@ std::vector<saturation_curve> plan_curves(const compare_options& options,
         }
         saturation_curve& curve = curves.emplace_back();
         curve.spec = spec;
-        curve.load = known_workloads().front().load;
+        curve.load = workload_named(curve_workload).load;
         curve.load.mode = load_mode::poisson;
         curve.load.warmup = options.warmup;
         curve.load.window = options.window;
@@ -324,7 +340,7 @@ compare_options quick_comparison() { return {}; }
 compare_options full_comparison() {
     compare_options options;
     options.quick = false;
-    options.window = std::chrono::milliseconds(1300);
+    options.window = std::chrono::milliseconds(1000);
     options.warmup = std::chrono::milliseconds(300);
     return options;
 }
@@ -334,11 +350,17 @@ int run_compare(const compare_options& options, const interrupts& ctrl_c) {
     all.options = options;
     all.places = plan_placement();
     if (options.veth) all.places.veth = std::make_shared<veth_pair>(ctrl_c);
+    all.empty_call_ns = empty_system_call_ns();
     all.started = utc_now();
     const auto specs = keep_built(choose(known_servers(), options.servers, "server", options.quick),
                                   options.servers.empty());
-    all.cells = plan_cells(
-        options, choose(known_workloads(), options.workloads, "workload", options.quick), specs);
+    std::vector<workload> works;
+    if (options.own_load) works.push_back(own_workload(*options.own_load));
+    if (!options.own_load || !options.workloads.empty()) {
+        const auto named = choose(known_workloads(), options.workloads, "workload", options.quick);
+        works.insert(works.end(), named.begin(), named.end());
+    }
+    all.cells = plan_cells(options, works, specs);
     if (all.cells.empty()) throw std::invalid_argument("none of the servers takes such a load");
     all.curves = plan_curves(options, specs);
     if (!options.directory.empty()) {  // first: not to find out after half an hour

@@ -21,8 +21,9 @@
 namespace anel_bench {
 
 struct compare_options {
-    std::vector<std::string> servers;    // names; empty: those of the preset that are built
-    std::vector<std::string> workloads;  // names; empty: those of the preset
+    std::vector<std::string> servers;      // names; empty: those of the preset that are built
+    std::vector<std::string> workloads;    // names; empty: those of the preset
+    std::optional<load_options> own_load;  // one more, and the only one when none is named
     bool quick = true;
     std::size_t rounds = 5;
     std::chrono::nanoseconds window = std::chrono::milliseconds(400);
@@ -37,7 +38,7 @@ struct compare_options {
     std::string command;     // how to repeat it
 };
 
-/// Two minutes; some forty.
+/// Two and a half minutes; about an hour.
 compare_options quick_comparison();
 compare_options full_comparison();
 
@@ -45,7 +46,8 @@ compare_options full_comparison();
 struct comparison {
     compare_options options;
     placement places;
-    std::string started;  // UTC
+    double empty_call_ns = 0;  // what entering and leaving the kernel takes on this machine
+    std::string started;       // UTC
     std::vector<measured_cell> cells;
     std::vector<saturation_curve> curves;
     std::optional<outside_measurement> outside;

@@ -50,11 +50,9 @@ struct outside_measurement {
 
 inline constexpr std::chrono::nanoseconds outside_run = std::chrono::seconds(1);
 
-/// Nothing when the tool is not installed.
-std::optional<outside_measurement> check_with_outside_tool(const std::vector<server_spec>& specs,
-                                                           std::size_t rounds,
-                                                           const load_options& times,
-                                                           const placement& places,
-                                                           const interrupts& ctrl_c);
+/// `own`: warm-up and window of our runs. Nothing when the tool is not installed.
+std::optional<outside_measurement>
+check_with_outside_tool(const std::vector<server_spec>& specs, std::size_t rounds,
+                        const load_options& own, const placement& places, const interrupts& ctrl_c);
 
 }  // namespace anel_bench

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "answer.hpp"
 #include "environment.hpp"
 #include "load_report.hpp"
 #include "report.hpp"
@@ -19,8 +20,6 @@ namespace anel_bench {
 namespace {
 
 using json = nlohmann::ordered_json;
-
-constexpr int schema = 3;
 
 json json_of(const estimate& value) {
     return {{"median", value.median},
@@ -51,8 +50,10 @@ json json_of(const load_options& load) {
             {"connections", load.connections},
             {"idle_connections", load.idle},
             {"slow_connections", load.slow},
+            {"offered_per_s", load.rate},
             {"request_bytes", load.size},
             {"reply_bytes", load.size * load.times},
+            {"work_us", load.work.count()},
             {"in_flight_each", load.pipeline},
             {"connection_per_request", load.churn},
             {"protocol", load.udp ? "udp" : "tcp"},
@@ -79,6 +80,18 @@ const char* name_of(verdict came_out) {
     return "";
 }
 
+json json_of(const ring_gain& gain, double empty_call_ns) {
+    const auto worth = gain.worth_of_calls(empty_call_ns);
+    return {{"ring", gain.ring},
+            {"other", gain.other},
+            {"ring_cpu_ns", gain.ring_ns},
+            {"other_cpu_ns", gain.other_ns},
+            {"difference", gain.difference()},
+            {"cpu_is", name_of(gain.cpu)},
+            {"calls_saved", gain.calls_saved ? json(*gain.calls_saved) : json()},
+            {"worth_of_calls", worth ? json(*worth) : json()}};
+}
+
 json json_of(const measured_server& server, const measured_cell& cell, const summary& reference,
              double noise) {
     json one{{"server", server.spec.name}, {"reference_again", server.reference_again}};
@@ -94,6 +107,8 @@ json json_of(const measured_server& server, const measured_cell& cell, const sum
     if (!all.rates.empty()) {
         one["requests_per_s"] = json_of(all.rate);
         one["cpu_ns_per_request"] = json_of(all.cpu);
+        one["p99_ns"] = json_of(all.tail);
+        one["invalid"] = all.invalid;
         one["system_share_of_cpu"] = all.system_share;
         one["context_switches_per_request"] = all.switches;
         one["system_calls_per_request"] = all.syscalls ? json(*all.syscalls) : json();
@@ -116,23 +131,29 @@ json json_of(const measured_server& server, const measured_cell& cell, const sum
     return one;
 }
 
-json json_of(const measured_cell& cell) {
-    const double noise = noise_of(cell);
+json json_of(const measured_cell& cell, double empty_call_ns) {
+    const noise_floors noise = noise_of(cell);
     json one{{"workload", cell.work.name},
              {"title", cell.work.title},
              {"shows", cell.work.shows},
              {"load", json_of(cell.work.load)},
              {"reference", cell.servers.front().spec.name},
-             {"noise_floor", noise}};
+             {"noise_floor", noise.cpu},
+             {"noise_floor_rate", noise.rate},
+             {"noise_floor_p99", noise.tail}};
     const summary reference = summarise(cell.servers.front(), cell.work.load);
     for (const auto& server : cell.servers) {
-        one["servers"].push_back(json_of(server, cell, reference, noise));
+        one["servers"].push_back(json_of(server, cell, reference, noise.cpu));
     }
-    const score all = score_of(cell, noise);
+    one["io_uring_and_epoll"] = json::array();
+    for (const ring_gain& gain : gains_of(cell)) {
+        one["io_uring_and_epoll"].push_back(json_of(gain, empty_call_ns));
+    }
+    const score all = score_of(cell);
     one["io_uring_against_others"] = {
         {"better", all.wins}, {"ties", all.ties}, {"worse", all.losses}};
     one["where_io_uring_loses"] = json::array();
-    for (const loss& lost : losses_of(cell, noise)) {
+    for (const loss& lost : losses_of(cell)) {
         one["where_io_uring_loses"].push_back({{"server", lost.ring},
                                                {"against", lost.other},
                                                {"in", lost.what},
@@ -142,11 +163,10 @@ json json_of(const measured_cell& cell) {
 }
 
 json json_of(const saturation_curve& curve) {
-    json one{{"server", curve.spec.name},
-             {"load", json_of(curve.load)},
-             {"maximum_per_s", curve.maximum},
-             {"objective_p99_ns", objective.count()},
-             {"knee_per_s", knee_of(curve)}};
+    const knee found = knee_of(curve);
+    json one{{"server", curve.spec.name},      {"load", json_of(curve.load)},
+             {"maximum_per_s", curve.maximum}, {"objective_p99_ns", objective.count()},
+             {"knee_per_s", found.rate},       {"knee_is_lower_bound", found.lower_bound}};
     for (const curve_point& point : curve.points) {
         const point_figures figures = figures_of(point, curve.load);
         json runs = json::array();
@@ -154,6 +174,7 @@ json json_of(const saturation_curve& curve) {
         one["points"].push_back({{"share_of_maximum", point.share},
                                  {"offered_per_s", point.offered},
                                  {"achieved_per_s", figures.achieved},
+                                 {"cpu_ns_per_request", figures.cpu_ns},
                                  {"latency_ns", percentiles_of(figures.latency)},
                                  {"p99_ns_median_of_runs", figures.p99.count()},
                                  {"slip_p99_ns", figures.slip.percentile(99).count()},
@@ -189,11 +210,12 @@ json json_of(const outside_measurement& out) {
 
 json comparison_json(const comparison& all) {
     json data{{"tool", "anel-bench compare"},
-              {"schema", schema},
+              {"schema", data_schema},
               {"complete", all.complete},
               {"started", all.started},
               {"command", all.options.command},
               {"machine", environment_line()},
+              {"empty_system_call_ns", all.empty_call_ns},
               {"optimised_build", built_optimised()},
               {"disturbed_runs_count", all.options.count_disturbed},
               {"rounds", all.options.rounds},
@@ -212,7 +234,9 @@ json comparison_json(const comparison& all) {
     }
     data["cells"] = json::array();
     for (const auto& cell : all.cells) {
-        if (!cell.servers.front().runs.empty()) data["cells"].push_back(json_of(cell));
+        if (!cell.servers.front().runs.empty()) {
+            data["cells"].push_back(json_of(cell, all.empty_call_ns));
+        }
     }
     data["curves"] = json::array();
     for (const auto& curve : all.curves) {

@@ -18,10 +18,13 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
+#include "revision.hpp"
 #include "text.hpp"
 #include "unique_fd.hpp"
 
@@ -111,6 +114,7 @@ fact_group machine() {
              {"clock_source",
               first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource")},
              {"hardware_counters", hardware_counters()},
+             {"empty_system_call_ns", format("%.0f", empty_system_call_ns())},
              {"memory_bytes", std::to_string(sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE))},
              {"load_average", first_line("/proc/loadavg")}}};
 }
@@ -135,7 +139,8 @@ fact_group mitigations() {
 
 fact_group build() {
     return {"build",
-            {{"compiler", ANEL_BENCH_COMPILER},
+            {{"revision", ANEL_BENCH_REVISION},
+             {"compiler", ANEL_BENCH_COMPILER},
              {"build_type", ANEL_BENCH_BUILD_TYPE},
              {"flags", ANEL_BENCH_FLAGS},
              {"options", ANEL_BENCH_OPTIONS},
@@ -190,6 +195,19 @@ std::string environment_line() {
     uname(&name);
     return format("Linux %s, %s, %ld CPUs, hypervisor: %s", name.release, cpu_model().c_str(),
                   sysconf(_SC_NPROCESSORS_ONLN), hypervisor().c_str());
+}
+
+double empty_system_call_ns() {
+    using clock = std::chrono::steady_clock;
+    constexpr int calls = 2000, tries = 200;  // some 50 ms
+    double best = std::numeric_limits<double>::infinity();
+    for (int i = 0; i < tries; ++i) {
+        const auto begins = clock::now();
+        for (int n = 0; n < calls; ++n) syscall(SYS_getppid);
+        const std::chrono::duration<double, std::nano> took = clock::now() - begins;
+        best = std::min(best, took.count() / calls);
+    }
+    return best;
 }
 
 bool built_optimised() {

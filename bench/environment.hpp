@@ -27,4 +27,8 @@ std::string environment_line();
 /// Whether this program, and so most likely everything built with it, was optimised.
 bool built_optimised();
 
+/// What it takes to enter the kernel and leave it again, in ns: getppid(2), the best of many tries.
+/// Mitigations, and what the processor forgets meanwhile, make it dearer in a real program.
+double empty_system_call_ns();
+
 }  // namespace anel_bench

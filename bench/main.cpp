@@ -72,7 +72,13 @@ int environment_command(bool as_json) {
 int page_command(const std::string& data_file) {
     std::ifstream file(data_file);
     if (!file) throw std::runtime_error("cannot read " + data_file);
-    std::fputs(page_of(nlohmann::ordered_json::parse(file)).c_str(), stdout);
+    const auto data = nlohmann::ordered_json::parse(file);
+    if (data.value("schema", 0) != data_schema) {
+        throw std::runtime_error(data_file + ": its schema is " +
+                                 std::to_string(data.value("schema", 0)) + ", not " +
+                                 std::to_string(data_schema));
+    }
+    std::fputs(page_of(data).c_str(), stdout);
     return 0;
 }
 
@@ -83,44 +89,75 @@ std::string names_of(const std::vector<Named>& all) {
     return text;
 }
 
-struct load_command_line {
+/// What a load is like: options of `load`, and of `compare` for one that has no name.
+struct load_description {
     load_options load;
-    double seconds = 2, warmup = 0.5, rate = 0;
+    double rate = 0;
     bool poisson = false;
-    bool as_json = false;
+    std::vector<CLI::Option*> options;
+
+    void add_to(CLI::App& sub) {
+        const std::string group = "What the load is like";
+        const auto add = [&](const char* name, auto& value, const char* what) {
+            options.push_back(sub.add_option(name, value, what)->group(group));
+            return options.back();
+        };
+        const auto flag = [&](const char* name, bool& value, const char* what) {
+            options.push_back(sub.add_flag(name, value, what)->group(group));
+        };
+        add("--connections", load.connections, "opened before it begins")->check(some_connections);
+        add("--size", load.size, "bytes of a request")->check(some_bytes);
+        add("--times", load.times, "how often the server sends each byte back")->check(some_times);
+        add("--pipeline", load.pipeline, "requests in flight on each connection")
+            ->check(some_in_flight);
+        add("--rate", rate, "open loop: requests/s of all connections; 0: closed loop")
+            ->check(CLI::Range(0.0, 1e8));
+        flag("--poisson", poisson, "open loop: random arrivals instead of even ones");
+        add("--idle", load.idle, "further connections that say nothing");
+        add("--slow", load.slow, "further connections that hardly read");
+        flag("--churn", load.churn, "a connection for each request");
+        flag("--udp", load.udp, "datagrams, with those that are lost");
+    }
+    [[nodiscard]] bool given() const {
+        return std::any_of(options.begin(), options.end(),
+                           [](const CLI::Option* one) { return one->count() > 0; });
+    }
+    [[nodiscard]] load_options described() const {
+        if (poisson && rate == 0) throw std::invalid_argument("--poisson needs a --rate");
+        load_options all = load;
+        all.rate = rate;
+        if (rate > 0) all.mode = poisson ? load_mode::poisson : load_mode::fixed_rate;
+        return all;
+    }
+};
+
+struct load_command_line {
+    load_description what;
+    std::string server;
+    double seconds = 2, warmup = 0.5;
+    bool sleeps = false, as_json = false;
+    pid_t server_pid = 0;
     std::string hdr_file;
 
     CLI::App* add_to(CLI::App& app) {
         auto* sub = app.add_subcommand("load", "load on any server that sends back what it gets");
-        sub->add_option("server", load.server, "IPv4 ADDRESS:PORT")->required();
-        sub->add_option("--connections", load.connections, "opened before it begins")
-            ->check(some_connections);
-        sub->add_option("--size", load.size, "bytes of a request")->check(some_bytes);
-        sub->add_option("--times", load.times, "how often the server sends each byte back")
-            ->check(some_times);
-        sub->add_option("--pipeline", load.pipeline, "requests in flight on each connection")
-            ->check(some_in_flight);
-        sub->add_option("--rate", rate, "open loop: requests/s of all connections; 0: closed loop")
-            ->check(CLI::Range(0.0, 1e8));
-        sub->add_flag("--poisson", poisson, "open loop: random arrivals instead of even ones");
-        sub->add_option("--idle", load.idle, "further connections that say nothing");
-        sub->add_option("--slow", load.slow, "further connections that hardly read");
-        sub->add_flag("--sleep", load.sleeps, "give the CPU away between events");
-        sub->add_flag("--churn", load.churn, "a connection for each request");
-        sub->add_flag("--udp", load.udp, "datagrams, with those that are lost");
+        sub->add_option("server", server, "IPv4 ADDRESS:PORT")->required();
+        what.add_to(*sub);
+        sub->add_flag("--sleep", sleeps, "give the CPU away between events");
         sub->add_option("--seconds", seconds, "what is measured")->check(some_seconds);
         sub->add_option("--warmup", warmup, "seconds before that")->check(some_warmup);
-        sub->add_option("--server-pid", load.server_pid, "report this process's CPU time too");
+        sub->add_option("--server-pid", server_pid, "report this process's CPU time too");
         sub->add_option("--hdr", hdr_file, "write the latencies as HdrHistogram prints them");
         sub->add_flag("--json", as_json, "one JSON object instead of text");
         return sub;
     }
-    int run() {
+    [[nodiscard]] int run() const {
+        load_options load = what.described();
+        load.server = server;
+        load.server_pid = server_pid;
         load.window = from_seconds(seconds);
         load.warmup = from_seconds(warmup);
-        load.rate = rate;
-        load.sleeps = load.sleeps || !plan_placement().load;  // fewer than two CPUs
-        if (rate > 0) load.mode = poisson ? load_mode::poisson : load_mode::fixed_rate;
+        load.sleeps = sleeps || !plan_placement().load;  // fewer than two CPUs
         return load_command(load, as_json, hdr_file);
     }
 };
@@ -131,7 +168,9 @@ struct compare_command_line {
     std::size_t rounds = 5;
     double seconds = 0, patience = 10;
     std::string directory, turns_file, topology = "loopback";
-    CLI::Option* rounds_option = nullptr;
+    load_description own;
+    std::size_t work_us = 0;
+    CLI::Option* work_option = nullptr;
 
     CLI::App* add_to(CLI::App& app) {
         auto* sub = app.add_subcommand("compare", "servers against each other, in rounds");
@@ -141,13 +180,12 @@ struct compare_command_line {
                 ->allow_extra_args(false)
                 ->default_str("");
         };
-        auto* quick_flag = sub->add_flag("--quick", quick, "the default: two minutes");
-        sub->add_flag("--full", full, "everything, some fifty minutes")->excludes(quick_flag);
+        auto* quick_flag = sub->add_flag("--quick", quick, "the default: two and a half minutes");
+        sub->add_flag("--full", full, "everything, about an hour")->excludes(quick_flag);
         list("--servers", servers, "the first is the reference: " + names_of(known_servers()));
         list("--workloads", workloads, names_of(known_workloads()));
-        rounds_option =
-            sub->add_option("--rounds", rounds, "runs of each server")->check(some_rounds);
-        sub->add_option("--seconds", seconds, "measured in each run; 0: 0.4, with --full 1.3")
+        sub->add_option("--rounds", rounds, "runs of each server")->check(some_rounds);
+        sub->add_option("--seconds", seconds, "measured in each run; 0: 0.4, with --full 1")
             ->check(CLI::Range(0.0, 86'400.0));
         sub->add_flag("--no-curves", no_curves, "leave latency against rate out");
         sub->add_flag("--no-calls", no_calls, "leave the counting of system calls out");
@@ -159,12 +197,21 @@ struct compare_command_line {
             ->check(CLI::IsMember({"loopback", "veth"}));
         sub->add_option("--turns", turns_file,
                         "hold this lock while measuring, as others who use this machine do");
+        own.add_to(*sub);
+        work_option = sub->add_option("--work", work_us, "µs of CPU time for each answer")
+                          ->check(CLI::Range(1, 1'000'000))
+                          ->group("What the load is like");
         return sub;
     }
     int run(int argc, char** argv) const {
         compare_options options = full ? full_comparison() : quick_comparison();
         options.servers = servers;
         options.workloads = workloads;
+        if (own.given() || work_option->count() > 0) {
+            options.own_load = own.described();
+            options.own_load->work = std::chrono::microseconds(work_us);
+            check_load(*options.own_load);
+        }
         options.rounds = rounds;
         if (seconds > 0) {
             options.window = from_seconds(seconds);

@@ -41,7 +41,9 @@ th { font-weight: 600; }
 tbody th, thead th:first-child { text-align: left; }
 td.fact { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 td.none { color: var(--soft); text-align: left; }
+.heat caption { text-align: left; font-weight: 600; padding: 1rem 0 .3rem; }
 .heat td { text-align: center; }
+td.win { background: rgb(var(--win) / 25%); } td.loss { background: rgb(var(--loss) / 25%); }
 .heat thead th { white-space: normal; min-width: 6rem; text-align: center; font-size: .8rem; }
 .heat td.win { background: rgb(var(--win) / var(--strength)); }
 .heat td.loss { background: rgb(var(--loss) / var(--strength)); }

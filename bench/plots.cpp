@@ -44,16 +44,6 @@ std::vector<json> measured(const json& cell) {
     return all;
 }
 
-const json* find_server(const json& cell, const std::string& name) {
-    for (const auto& server : cell.at("servers")) {
-        if (server.at("server") == name && server.at("reference_again") == false &&
-            server.contains("requests_per_s")) {
-            return &server;
-        }
-    }
-    return nullptr;
-}
-
 /// The frame of a plot: grid lines, numbers, what the axes are.
 void frame(drawing& plot, const axis& x, const axis& y, double bottom, const std::string& x_name,
            const std::string& y_name, std::string (*x_text)(double),
@@ -111,6 +101,14 @@ std::string figure(const std::string& id, const std::string& title, const std::s
            content + "</div>\n<figcaption>" + escaped(caption) + "</figcaption></figure>\n";
 }
 
+bool is_plain_echo(const json& load) {
+    return load.at("mode") == "closed loop" && load.at("protocol") == "tcp" &&
+           load.at("idle_connections") == 0 && load.at("slow_connections") == 0 &&
+           load.at("in_flight_each") == 1 && load.at("work_us") == 0 &&
+           load.at("connection_per_request") == false &&
+           load.at("request_bytes") == load.at("reply_bytes");
+}
+
 std::string latency_against_rate(const json& data) {
     const auto& curves = data.at("curves");
     if (curves.empty()) return "";
@@ -162,6 +160,42 @@ std::string latency_against_rate(const json& data) {
         "dots are INVALID: the generator sent late, or the run was disturbed.");
 }
 
+std::string cpu_against_rate(const json& data) {
+    bounds rates, times;
+    std::vector<std::string> names;
+    for (const auto& curve : data.at("curves")) {
+        names.push_back(curve.at("server"));
+        for (const auto& p : curve.at("points")) {
+            rates.include(p.at("offered_per_s"));
+            times.include(p.at("cpu_ns_per_request"));
+        }
+    }
+    if (times.high == 0) return "";
+    constexpr int height = 340;
+    constexpr double bottom = height - 50;
+    const axis x(axis::kind::linear, 0, rates.high, left, right);
+    const axis y(axis::kind::linear, 0, times.high * 1.1, bottom, top);
+    drawing plot(plot_width, height, "CPU time per request against rate, a line for each server");
+    frame(plot, x, y, bottom, "offered requests/s", "server CPU for a request", short_number,
+          short_time);
+    for (const auto& curve : data.at("curves")) {
+        const std::string name = curve.at("server"), series = series_of(name);
+        std::vector<point> line;
+        for (const auto& p : curve.at("points")) {
+            const double rate = p.at("offered_per_s"), cpu = p.at("cpu_ns_per_request");
+            if (cpu == 0) continue;
+            line.push_back({x(rate), y(cpu)});
+            plot.dot(line.back(), series + " full",
+                     format("%s at %s/s: %s a request", name.c_str(), short_number(rate).c_str(),
+                            short_time(cpu).c_str()));
+        }
+        plot.polyline(line, "curve " + series);
+    }
+    return figure("cpu-against-rate", "CPU for a request against rate", plot.done() + legend(names),
+                  "The same runs. A server with little to do sleeps and is woken for nearly every "
+                  "request; one that is busy finds several at once.");
+}
+
 std::string percentile_spectrum(const json& cell) {
     bounds times, reach;
     std::vector<std::string> names;
@@ -186,10 +220,14 @@ std::string percentile_spectrum(const json& cell) {
         plot.polyline(line, "curve " + series_of(server.at("server")));
     }
     const std::string name = cell.at("workload");
+    const bool closed = cell.at("load").at("mode") == "closed loop";
     return figure(
         "spectrum-" + name, "Latency by percentile: " + name, plot.done() + legend(names),
-        "Closed loop: every connection asks again as soon as it has its answer, so that a "
-        "server that stalls is asked less. Compare tails in the figure above, not here.");
+        closed
+            ? "Closed loop: every connection asks again as soon as it has its answer, so that a "
+              "server that stalls is asked less. Compare tails under an open loop, not here."
+            : "Open loop: all servers are asked at the same times, and latency counts from when a "
+              "request was due. Of all runs together: a single disturbance shows at the end.");
 }
 
 std::string cpu_per_request(const json& cell) {
@@ -232,12 +270,7 @@ std::string calls_against_connections(const json& data) {
     bounds connections, calls;
     for (const auto& cell : data.at("cells")) {
         const auto& load = cell.at("load");
-        if (load.at("idle_connections") != 0 || load.at("slow_connections") != 0 ||
-            load.at("in_flight_each") != 1 || load.at("request_bytes") != 64 ||
-            load.at("reply_bytes") != 64 || load.at("connection_per_request") == true ||
-            load.at("protocol") == "udp") {
-            continue;
-        }
+        if (!is_plain_echo(load) || load.at("request_bytes") != 64) continue;
         for (const auto& server : measured(cell)) {
             if (server.at("system_calls_per_request").is_null()) continue;
             const double x = load.at("connections"), y = server.at("system_calls_per_request");
@@ -268,58 +301,6 @@ std::string calls_against_connections(const json& data) {
                   plot.done() + legend(names),
                   "The figure that explains the others: readiness and blocking make two calls or "
                   "more for every request; io_uring makes one for all that a turn gathered.");
-}
-
-std::string heat_map(const json& data) {
-    struct pair {
-        const char* own;
-        const char* other;
-    };
-    const std::vector<pair> pairs{{"anel-io_uring", "anel-epoll"}, {"anel-io_uring", "epoll"},
-                                  {"anel-io_uring", "uring"},      {"anel-epoll", "epoll"},
-                                  {"anel-io_uring", "threads"},    {"anel-io_uring", "asio"}};
-    std::string rows = "<table class=\"heat\"><thead><tr><th></th>";
-    std::vector<pair> shown;
-    for (const pair& p : pairs) {
-        const bool any =
-            std::any_of(data.at("cells").begin(), data.at("cells").end(), [&](const json& cell) {
-                return find_server(cell, p.own) && find_server(cell, p.other);
-            });
-        if (!any) continue;
-        shown.push_back(p);
-        rows += std::string("<th>") + p.own + "<br>÷ " + p.other + "</th>";
-    }
-    if (shown.empty()) return "";
-    rows += "</tr></thead><tbody>";
-    for (const auto& cell : data.at("cells")) {
-        rows += "<tr><th>" + escaped(cell.at("workload")) + "</th>";
-        for (const pair& p : shown) {
-            const json* own = find_server(cell, p.own);
-            const json* other = find_server(cell, p.other);
-            if (!own || !other) {
-                rows += "<td class=\"none\">–</td>";
-                continue;
-            }
-            const auto& a = own->at("cpu_ns_per_request");
-            const auto& b = other->at("cpu_ns_per_request");
-            const double ratio = b.at("median").get<double>() / a.at("median").get<double>();
-            const bool tie = a.at("runs") < 3 || b.at("runs") < 3 ||
-                             (a.at("low") <= b.at("high") && b.at("low") <= a.at("high")) ||
-                             std::abs(1 / ratio - 1) <= cell.at("noise_floor").get<double>();
-            // Twice as good is as dark as twice as bad.
-            const double strength = std::min(1.0, std::abs(std::log2(ratio)));
-            rows += format("<td class=\"%s\" style=\"--strength:%.0f%%\">%.2f%s</td>",
-                           tie         ? "tie"
-                           : ratio > 1 ? "win"
-                                       : "loss",
-                           15 + 75 * strength, ratio, tie ? " tie" : "");
-        }
-        rows += "</tr>";
-    }
-    return figure("heat-map", "Who needs less CPU for a request", rows + "</tbody></table>",
-                  "Requests for the same CPU time, the first named against the second: above 1 "
-                  "(blue) it does more, below 1 (orange) less; grey is a tie. Both directions are "
-                  "drawn with the same strength.");
 }
 
 std::string memory_per_connection(const json& data) {

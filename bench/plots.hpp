@@ -16,11 +16,18 @@ using json = nlohmann::ordered_json;
 std::string figure(const std::string& id, const std::string& title, const std::string& content,
                    const std::string& caption);
 
+/// A load of one request at a time on each of some connections, echoed, and nothing else: such
+/// loads differ in two numbers, and can be put along axes.
+bool is_plain_echo(const json& load);
+
 std::string latency_against_rate(const json& data);
+std::string cpu_against_rate(const json& data);
 std::string percentile_spectrum(const json& cell);
 std::string cpu_per_request(const json& cell);
 std::string calls_against_connections(const json& data);
 std::string heat_map(const json& data);
+/// Nothing unless there are several sizes and several numbers of connections.
+std::string size_map(const json& data);
 std::string memory_per_connection(const json& data);
 
 /// The class that gives a server its colour and, for lines, its dashes.

@@ -19,7 +19,7 @@ constexpr double achieved_min = 0.98;  // of what was offered: below, the server
 
 point_figures figures_of(const curve_point& point, const load_options& load) {
     point_figures all;
-    std::vector<double> rates, tails;
+    std::vector<double> rates, tails, cpu;
     std::string why;
     load_result together;
     for (const run_result& run : point.runs) {
@@ -27,6 +27,7 @@ point_figures figures_of(const curve_point& point, const load_options& load) {
         else if (!run.disturbed.empty()) why = run.disturbed;
         if (!counts(run)) continue;
         rates.push_back(requests_per_second(run.load));
+        cpu.push_back(server_cpu_ns_per_request(run.load));
         tails.push_back(static_cast<double>(run.load.latency.percentile(99).count()));
         all.latency.merge(run.load.latency);
         together.slip.merge(run.load.slip);
@@ -34,6 +35,7 @@ point_figures figures_of(const curve_point& point, const load_options& load) {
         together.elapsed += run.load.elapsed;
     }
     all.achieved = median(rates);
+    all.cpu_ns = median(cpu);
     all.p99 = std::chrono::nanoseconds(std::llround(median(tails)));
     all.slip = together.slip;
     all.invalid = rates.empty() ? why : generator_bound(load, together);
@@ -45,15 +47,18 @@ bool point_figures::meets_objective(double offered) const {
     return achieved >= achieved_min * offered && p99 <= objective;
 }
 
-double knee_of(const saturation_curve& curve) {
-    double knee = 0;
+knee knee_of(const saturation_curve& curve) {
+    knee found;
     for (const curve_point& point : curve.points) {
         const point_figures figures = figures_of(point, curve.load);
         if (!figures.invalid.empty()) continue;
-        if (!figures.meets_objective(point.offered)) break;
-        knee = figures.achieved;
+        if (!figures.meets_objective(point.offered)) {
+            found.lower_bound = false;
+            break;
+        }
+        found.rate = figures.achieved;
     }
-    return knee;
+    return found;
 }
 
 }  // namespace anel_bench

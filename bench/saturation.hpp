@@ -31,6 +31,7 @@ inline constexpr std::chrono::nanoseconds objective = std::chrono::milliseconds(
 /// What a point says.
 struct point_figures {
     double achieved = 0;              // median of the runs
+    double cpu_ns = 0;                // of the server, for a request; median of the runs
     std::chrono::nanoseconds p99{0};  // median of the runs: one disturbance must not decide
     histogram latency;                // of all runs together
     histogram slip;
@@ -39,7 +40,12 @@ struct point_figures {
 };
 point_figures figures_of(const curve_point& point, const load_options& load);
 
-/// The highest rate of the curve up to which every valid point meets the objective; 0 for none.
-double knee_of(const saturation_curve& curve);
+/// The highest rate of the curve up to which every valid point meets the objective.
+struct knee {
+    double rate = 0;  // requests/s; 0: none
+    /// No valid point above it misses the objective: the generator, or the curve, came to its end.
+    bool lower_bound = true;
+};
+knee knee_of(const saturation_curve& curve);
 
 }  // namespace anel_bench

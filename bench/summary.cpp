@@ -28,8 +28,10 @@ bool comparable(const std::string& ring, const std::string& other) {
 }
 
 /// Calls visit(ring, other, what, factor, verdict) with a factor above 1 where the ring is worse.
+/// An open loop gives every server the same rate, and tails that can be compared.
 template <class Visit>
-void compare_all(const measured_cell& cell, double noise, const Visit& visit) {
+void compare_all(const measured_cell& cell, const Visit& visit) {
+    const noise_floors noise = noise_of(cell);
     std::vector<summary> figures;
     for (const auto& server : cell.servers) {
         figures.push_back(summarise(server, cell.work.load));
@@ -44,13 +46,16 @@ void compare_all(const measured_cell& cell, double noise, const Visit& visit) {
         for (std::size_t o = 0; o < figures.size(); ++o) {
             const std::string& other = cell.servers[o].spec.name;
             if (!comparable(ring, other) || figures[o].rates.empty()) continue;
-            visit(ring, other, "CPU a request", figures[r].cpu.median / figures[o].cpu.median,
-                  compare(figures[r].cpu, figures[o].cpu, noise));
-            const verdict rate = compare(figures[r].rate, figures[o].rate, noise);
-            visit(ring, other, "requests/s", figures[o].rate.median / figures[r].rate.median,
-                  rate == verdict::tie     ? verdict::tie
-                  : rate == verdict::lower ? verdict::higher
-                                           : verdict::lower);
+            const summary &own = figures[r], &its = figures[o];
+            visit(ring, other, "CPU a request", own.cpu.median / its.cpu.median,
+                  compare(own.cpu, its.cpu, noise.cpu));
+            if (cell.work.load.mode == load_mode::closed) {
+                visit(ring, other, "requests/s", its.rate.median / own.rate.median,
+                      compare(its.rate, own.rate, noise.rate));
+            } else if (own.invalid.empty() && its.invalid.empty()) {
+                visit(ring, other, "p99", own.tail.median / its.tail.median,
+                      compare(own.tail, its.tail, noise.tail));
+            }
         }
     }
 }
@@ -65,6 +70,7 @@ summary summarise(const measured_server& server, const load_options& load) {
     summary all;
     std::vector<double> system, switches, memory, megabytes;
     std::uint64_t lost = 0, sent = 0;
+    load_result together;
     const auto connections = static_cast<double>(all_connections(load));
     for (const run_result& run : server.runs) {
         all.details = run.details.empty() ? all.details : run.details;
@@ -74,6 +80,7 @@ summary summarise(const measured_server& server, const load_options& load) {
         const auto requests = static_cast<double>(run.load.requests);
         all.rates.push_back(requests_per_second(run.load));
         all.cpu_ns.push_back(server_cpu_ns_per_request(run.load));
+        all.tails.push_back(static_cast<double>(run.load.latency.percentile(99).count()));
         system.push_back(server_system_share(run.load));
         switches.push_back(static_cast<double>(run.load.server_switches) / requests);
         memory.push_back(static_cast<double>(run.load.server_resident - run.resident_before) /
@@ -83,11 +90,18 @@ summary summarise(const measured_server& server, const load_options& load) {
         all.generator_share = std::max(all.generator_share, generator_share(run.load));
         all.latency.merge(run.load.latency);
         all.setup.merge(run.load.setup);
+        together.slip.merge(run.load.slip);
+        together.spare += run.load.spare;
+        together.elapsed += run.load.elapsed;
         lost += run.load.lost;
         sent += run.load.lost + run.load.requests;
     }
     all.rate = estimate_of(all.rates);
     all.cpu = estimate_of(all.cpu_ns);
+    all.tail = estimate_of(all.tails);
+    if (load.mode != load_mode::closed && !all.rates.empty()) {
+        all.invalid = generator_bound(load, together);
+    }
     all.system_share = median(system);
     all.switches = median(switches);
     all.connection_bytes = median(memory);
@@ -100,6 +114,14 @@ summary summarise(const measured_server& server, const load_options& load) {
     return all;
 }
 
+noise_floors noise_of(const measured_cell& cell) {
+    const summary first = summarise(cell.servers.front(), cell.work.load);
+    const summary again = summarise(cell.servers.back(), cell.work.load);
+    return {noise_floor(first.cpu_ns, again.cpu_ns).value_or(0),
+            noise_floor(first.rates, again.rates).value_or(0),
+            noise_floor(first.tails, again.tails).value_or(0)};
+}
+
 verdict compare(const estimate& own, const estimate& other, double noise) {
     if (!own.sound() || !other.sound()) return verdict::tie;
     const bool overlap = own.range.low <= other.range.high && other.range.low <= own.range.high;
@@ -107,20 +129,19 @@ verdict compare(const estimate& own, const estimate& other, double noise) {
     return own.median < other.median ? verdict::lower : verdict::higher;
 }
 
-std::vector<loss> losses_of(const measured_cell& cell, double noise) {
+std::vector<loss> losses_of(const measured_cell& cell) {
     std::vector<loss> all;
-    compare_all(cell, noise,
-                [&](const std::string& ring, const std::string& other, const char* what,
-                    double factor, verdict came_out) {
-                    if (came_out != verdict::higher) return;
-                    all.push_back({cell.work.name, ring, other, what, factor});
-                });
+    compare_all(cell, [&](const std::string& ring, const std::string& other, const char* what,
+                          double factor, verdict came_out) {
+        if (came_out != verdict::higher) return;
+        all.push_back({cell.work.name, ring, other, what, factor});
+    });
     return all;
 }
 
-score score_of(const measured_cell& cell, double noise) {
+score score_of(const measured_cell& cell) {
     score all;
-    compare_all(cell, noise,
+    compare_all(cell,
                 [&](const std::string&, const std::string&, const char*, double, verdict came_out) {
                     if (came_out == verdict::tie) all.ties += 1;
                     else if (came_out == verdict::lower) all.wins += 1;

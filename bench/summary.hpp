@@ -40,8 +40,10 @@ struct estimate {
 struct summary {
     std::vector<double> rates;   // of the runs that counted
     std::vector<double> cpu_ns;  // of a request
+    std::vector<double> tails;   // p99, ns
     estimate rate;
     estimate cpu;
+    estimate tail;            // of an open loop alone: what waits in a closed one is not asked
     double system_share = 0;  // of the CPU time
     double switches = 0;      // of context, in a request
     std::optional<double> syscalls;
@@ -52,6 +54,7 @@ struct summary {
     double generator_share = 0;   // largest of a run
     histogram latency;            // of all runs that counted, merged
     histogram setup;
+    std::string invalid;  // open loop: why the latencies are the generator's own; or empty
     std::string details;
     std::size_t disturbed = 0;
     std::vector<std::string> errors;
@@ -60,6 +63,13 @@ struct summary {
 /// A run counts when it has no error and was not disturbed.
 bool counts(const run_result& run);
 summary summarise(const measured_server& server, const load_options& load);
+
+/// The reference measured twice: how far it comes out from itself, as shares. Nothing smaller is a
+/// difference.
+struct noise_floors {
+    double cpu = 0, rate = 0, tail = 0;
+};
+noise_floors noise_of(const measured_cell& cell);
 
 /// How two medians compare.
 enum class verdict { tie, lower, higher };
@@ -75,11 +85,11 @@ struct loss {
     std::string what;   // "CPU a request", "requests/s" or "p99"
     double factor = 1;  // how much worse, above 1
 };
-std::vector<loss> losses_of(const measured_cell& cell, double noise);
+std::vector<loss> losses_of(const measured_cell& cell);
 /// How many comparisons of the same kind came out the other way, and as ties.
 struct score {
     std::size_t wins = 0, ties = 0, losses = 0;
 };
-score score_of(const measured_cell& cell, double noise);
+score score_of(const measured_cell& cell);
 
 }  // namespace anel_bench

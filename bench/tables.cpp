@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "answer.hpp"
 #include "environment.hpp"
 #include "text.hpp"
 
@@ -37,6 +38,7 @@ std::vector<std::string> row_of(const measured_server& server, const summary& fi
     if (!server.left_out.empty()) return {name, server.left_out};
     if (figures.rates.empty()) return {name, figures.errors.empty() ? "disturbed" : "failed"};
     const auto latency = [&](double percentile) {
+        if (!figures.invalid.empty()) return std::string("INVALID");
         return human(figures.latency.percentile(percentile));
     };
     std::string calls;
@@ -51,6 +53,55 @@ std::vector<std::string> row_of(const measured_server& server, const summary& fi
             latency(99),
             latency(99.9),
             calls};
+}
+
+std::string knee_text(const knee& found) {
+    if (found.rate == 0) return found.lower_bound ? "?" : "none";
+    return (found.lower_bound ? "≥ " : "") + whole(found.rate);
+}
+
+/// A difference as a share, and whether it is one: "-3.1% tie".
+std::string difference_text(const ring_gain& gain) {
+    return format("%+.1f%%%s", 100 * gain.difference(), gain.cpu == verdict::tie ? " tie" : "");
+}
+
+/// What the comparison was made for, in one table.
+std::string answer_text(const comparison& all) {
+    std::vector<std::vector<std::string>> rows{
+        {"CPU ns for a request", "epoll", "uring", "difference", "calls saved", "worth", "anel's"}};
+    std::size_t less = 0, more = 0;
+    for (const auto& cell : all.cells) {
+        std::vector<std::string> row{cell.work.name, "–", "–", "", "", "", ""};
+        for (const ring_gain& gain : gains_of(cell)) {
+            if (gain.ring != "uring") {
+                row.back() = difference_text(gain);
+                continue;
+            }
+            row[1] = whole(gain.other_ns);
+            row[2] = whole(gain.ring_ns);
+            row[3] = difference_text(gain);
+            if (const auto worth = gain.worth_of_calls(all.empty_call_ns)) {
+                row[4] = format("%.2f", *gain.calls_saved);
+                row[5] = format("%+.1f%%", 100 * *worth);
+            }
+            less += gain.cpu == verdict::lower ? 1 : 0;
+            more += gain.cpu == verdict::higher ? 1 : 0;
+        }
+        if (row[1] != "–" || !row.back().empty()) rows.push_back(row);
+    }
+    if (rows.size() == 1) return "";
+    const std::size_t loads = rows.size() - 1;
+    const bool counted =
+        std::any_of(rows.begin() + 1, rows.end(), [](const auto& row) { return !row[4].empty(); });
+    std::string text = "\nis io_uring faster here?\n" + table(rows);
+    std::string note = format("uring and epoll are by hand; anel's: the difference of its two. "
+                              "io_uring by hand needs less CPU in %zu of %zu loads, more in %zu.",
+                              less, loads, more);
+    note += counted ? format(" worth: what the calls saved would be, at %.0f ns, which an empty "
+                             "system call takes here.",
+                             all.empty_call_ns)
+                    : " System calls were not counted: no perf and no strace, or not allowed.";
+    return text + wrapped(note);
 }
 
 std::string agreement_text(const outside_measurement& out) {
@@ -77,12 +128,6 @@ std::string agreement_text(const outside_measurement& out) {
 
 }  // namespace
 
-double noise_of(const measured_cell& cell) {
-    const summary first = summarise(cell.servers.front(), cell.work.load);
-    const summary again = summarise(cell.servers.back(), cell.work.load);
-    return noise_floor(first.cpu_ns, again.cpu_ns).value_or(0);
-}
-
 std::string compare_heading(const comparison& all) {
     std::string text = environment_line() + "\n";
     if (all.places.server && all.places.load) {
@@ -100,11 +145,11 @@ std::string compare_heading(const comparison& all) {
     return text;
 }
 
-std::string cell_text(const measured_cell& cell, const placement&) {
+std::string cell_text(const measured_cell& cell) {
     std::vector<summary> figures;
     for (const auto& server : cell.servers) figures.push_back(summarise(server, cell.work.load));
     const summary& reference = figures.front();
-    const double noise = noise_of(cell);
+    const noise_floors noise = noise_of(cell);
     std::vector<std::vector<std::string>> rows{
         {"server", "requests/s", "±", "CPU ns", "±", "ratio", "p50", "p99", "p99.9", "calls"}};
     std::string notes;
@@ -112,12 +157,16 @@ std::string cell_text(const measured_cell& cell, const placement&) {
     double generator = 0;
     for (std::size_t i = 0; i < figures.size(); ++i) {
         const measured_server& server = cell.servers[i];
-        rows.push_back(row_of(server, figures[i], reference, noise));
+        rows.push_back(row_of(server, figures[i], reference, noise.cpu));
         disturbed += figures[i].disturbed;
         generator = std::max(generator, figures[i].generator_share);
         if (!figures[i].errors.empty()) {
             notes += wrapped(format("! %s, %zu runs do not count: %s", server.spec.name.c_str(),
                                     figures[i].errors.size(), figures[i].errors.front().c_str()));
+        }
+        if (!figures[i].invalid.empty()) {
+            notes += wrapped(format("! %s: INVALID, generator-bound: %s", server.spec.name.c_str(),
+                                    figures[i].invalid.c_str()));
         }
         if (figures[i].lost_share > 0) {
             notes += format("  %s lost %.4f %% of the datagrams\n", server.spec.name.c_str(),
@@ -126,7 +175,11 @@ std::string cell_text(const measured_cell& cell, const placement&) {
     }
     const std::string head = "\n" + cell.work.title + "\n" + table(rows);
     std::string text =
-        format("noise floor ±%s: the reference measured twice.", percent(noise, 1).c_str());
+        format("noise floor ±%s: the reference measured twice.", percent(noise.cpu, 1).c_str());
+    if (cell.work.load.mode != load_mode::closed) {
+        text += format(" %s requests/s are due, whatever the server does; p99 ±%s.",
+                       whole(cell.work.load.rate).c_str(), percent(noise.tail, 0).c_str());
+    }
     text += format(" Generator: up to %s of its core.", percent(generator, 0).c_str());
     if (generator > 0.95) text += " It may set the rate: compare the CPU time.";
     if (!reference.cpu.sound()) text += " Fewer than three runs (?) decide nothing.";
@@ -142,7 +195,7 @@ std::string curves_text(const std::vector<saturation_curve>& curves) {
     }
     for (const saturation_curve& curve : curves) {
         auto& row = rows.emplace_back();
-        row = {curve.spec.name, whole(knee_of(curve)), whole(curve.maximum)};
+        row = {curve.spec.name, knee_text(knee_of(curve)), whole(curve.maximum)};
         for (const curve_point& point : curve.points) {
             const point_figures figures = figures_of(point, curve.load);
             row.push_back(figures.invalid.empty() ? human(figures.p99) : "INVALID");
@@ -159,28 +212,29 @@ std::string curves_text(const std::vector<saturation_curve>& curves) {
     return "\nlatency against rate, open loop, ping-pong with 64 connections; 100% is the server's "
            "own maximum\n" +
            table(rows) +
-           "INVALID: generator-bound, it sent late; or disturbed. The report has every point.\n";
+           "≥: no valid point above it misses the objective. INVALID: generator-bound, it sent "
+           "late; "
+           "or\n disturbed. The report has every point.\n";
 }
 
 std::string conclusions_text(const comparison& all) {
     score total;
     std::string losses;
     for (const auto& cell : all.cells) {
-        const double noise = noise_of(cell);
-        const score one = score_of(cell, noise);
+        const score one = score_of(cell);
         total.wins += one.wins;
         total.ties += one.ties;
         total.losses += one.losses;
-        for (const loss& lost : losses_of(cell, noise)) {
+        for (const loss& lost : losses_of(cell)) {
             losses += wrapped(format("  %s: %s is %.2f× worse than %s in %s", lost.workload.c_str(),
                                      lost.ring.c_str(), lost.factor, lost.other.c_str(),
                                      lost.what.c_str()));
         }
     }
-    std::string text =
-        format("\nwhere io_uring loses (of %zu comparisons: %zu better, %zu ties, "
-               "%zu worse)\n",
-               total.wins + total.ties + total.losses, total.wins, total.ties, total.losses);
+    std::string text = answer_text(all);
+    text += format("\nwhere io_uring loses (of %zu comparisons: %zu better, %zu ties, "
+                   "%zu worse)\n",
+                   total.wins + total.ties + total.losses, total.wins, total.ties, total.losses);
     text += losses.empty() ? "  nowhere in this run\n" : losses;
     if (all.outside) text += agreement_text(*all.outside);
     else if (all.complete) text += "\nagreement with another tool: not checked, no wrk\n";

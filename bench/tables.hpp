@@ -12,12 +12,9 @@ namespace anel_bench {
 
 std::string compare_heading(const comparison& all);
 /// A cell's table, and what a reader has to know beside it.
-std::string cell_text(const measured_cell& cell, const placement& places);
+std::string cell_text(const measured_cell& cell);
 std::string curves_text(const std::vector<saturation_curve>& curves);
 /// Where io_uring loses, and what another tool measures.
 std::string conclusions_text(const comparison& all);
-
-/// How far apart the reference and its repetition come out, as a share; 0 when it is not known.
-double noise_of(const measured_cell& cell);
 
 }  // namespace anel_bench

@@ -77,13 +77,41 @@ class Generator(unittest.TestCase):
             self.assertGreater(result["requests"], 0)
             self.assertEqual(result["lost"], 0)
 
-    def test_datagrams_that_nobody_answers_are_lost(self):
+    def silent_socket(self):
         silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(silent.close)
         silent.bind(("127.0.0.1", 0))
-        ran = anel_bench("load", "127.0.0.1:%d" % silent.getsockname()[1], "--json", "--udp",
-                         "--connections", "2", "--seconds", "0.5", "--warmup", "0", expect=1)
+        return "127.0.0.1:%d" % silent.getsockname()[1]
+
+    def test_datagrams_that_nobody_answers_are_lost(self):
+        ran = anel_bench("load", self.silent_socket(), "--json", "--udp", "--connections", "2",
+                         "--seconds", "0.5", "--warmup", "0", expect=1)
         self.assertGreaterEqual(json.loads(ran.stdout)["lost"], 4)
+
+    def test_every_datagram_of_an_open_loop_is_answered_or_lost(self):
+        with Server("epoll", "--udp") as server:
+            result = load(server, "--udp", "--connections", "4", "--rate", "5000", "--poisson",
+                          "--warmup", "0", "--seconds", "0.5")
+        offered = round(result["offered_per_s"] * result["window_s"])
+        self.assertGreater(offered, 2000)
+        self.assertEqual(result["latency_ns"]["count"] + result["lost"], offered)
+        ran = anel_bench("load", self.silent_socket(), "--json", "--udp", "--connections", "4",
+                         "--rate", "1000", "--warmup", "0", "--seconds", "0.5", expect=1)
+        result = json.loads(ran.stdout)
+        self.assertEqual(result["lost"], round(result["offered_per_s"] * result["window_s"]))
+
+    def test_a_rate_that_nobody_can_send_is_invalid_and_ends(self):
+        for options in ((), ("--udp",)):
+            with self.subTest(options), Server("epoll", *options) as server:
+                result = load(server, *options, "--rate", "100000000", *SHORT, expect=None)
+                self.assertNotEqual(result["generator_bound"], "")
+
+    def test_what_nobody_can_ask_for_is_refused(self):
+        for options, why in ((("--poisson",), "needs a --rate"),
+                             (("--churn", "--rate", "5"), "only a closed loop"),
+                             (("--udp", "--times", "2"), "the same datagram")):
+            ran = anel_bench("load", "127.0.0.1:1", *options, expect=1)
+            self.assertIn(why, ran.stderr)
 
     def test_an_open_loop_offers_its_rate_and_reports_its_own_lateness(self):
         with Server("epoll") as server:
@@ -177,8 +205,8 @@ class Comparison(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
         self.command = ["compare", "--servers", "epoll,anel-epoll", "--workloads",
-                        "ping-pong,churn,udp", "--rounds", "2", "--seconds", "0.05", "--no-calls",
-                        "--busy-machine", "--out", self.folder]
+                        "ping-pong,light-load,churn,udp", "--rounds", "2", "--seconds", "0.05",
+                        "--no-calls", "--busy-machine", "--out", self.folder]
 
     def read(self, name):
         with open(os.path.join(self.folder, name), encoding="utf-8") as file:
@@ -214,9 +242,13 @@ class Comparison(unittest.TestCase):
         self.assertLessEqual(max(map(len, ran.stdout.splitlines())), 100 + len(self.folder))
         self.assertIn("where io_uring loses", ran.stdout)
         data = json.loads(self.read("data.json"))
-        self.assertEqual((data["schema"], data["complete"]), (3, True))
+        self.assertEqual((data["schema"], data["complete"]), (4, True))
         self.assertEqual([cell["workload"] for cell in data["cells"]],
-                         ["ping-pong", "churn", "udp"])
+                         ["ping-pong", "light-load", "churn", "udp"])
+        offered = [cell["load"]["offered_per_s"] for cell in data["cells"]]
+        maximum = data["cells"][0]["servers"][0]["requests_per_s"]["median"]
+        self.assertAlmostEqual(offered[1], maximum / 10, places=3)
+        self.assertEqual([rate > 0 for rate in offered], [False, True, False, False])
         for cell in data["cells"]:
             names = [(one["server"], one["reference_again"]) for one in cell["servers"]]
             self.assertEqual(names[0], ("epoll", False))
@@ -226,13 +258,40 @@ class Comparison(unittest.TestCase):
         self.assertEqual([curve["server"] for curve in data["curves"]],
                          ["epoll", "anel-epoll"])
         page = self.check_page()
-        for figure in ("latency-against-rate", "heat-map", "where-io-uring-loses", "environment",
-                       "memory", "agreement", "cpu-ping-pong", "spectrum-churn"):
+        for figure in ("latency-against-rate", "cpu-against-rate", "heat-map",
+                       "where-io-uring-loses", "environment", "memory", "agreement",
+                       "cpu-ping-pong", "spectrum-churn", "spectrum-light-load"):
             self.assertIn(figure, page.ids)
         self.assertIn("anel-bench compare --servers", self.read("repro.sh"))
         self.check_in_browser()
         again = anel_bench("page", os.path.join(self.folder, "data.json")).stdout
         self.assertEqual(again, self.read("index.html"))
+
+    def test_a_load_of_ones_own_is_compared(self):
+        own = ["--connections", "3", "--size", "100", "--times", "2", "--work", "7"]
+        servers = "epoll,uring,anel-io_uring,anel-epoll"
+        ran = anel_bench("compare", "--servers", servers, *own, *self.command[5:],
+                         "--no-curves", expect=None)
+        self.assertIn("3 connections × 100 B → 200 B, 1 in flight each, 7 µs of work", ran.stdout)
+        data = json.loads(self.read("data.json"))
+        self.assertEqual([cell["workload"] for cell in data["cells"]], ["yours"])
+        cell = data["cells"][0]
+        self.assertEqual([server["errors"] for server in cell["servers"]], [[]] * 5)
+        # Nobody can answer faster than the work allows.
+        self.assertLess(cell["servers"][0]["requests_per_s"]["median"], 1e6 / 7)
+        gains = {gain["ring"]: gain for gain in cell["io_uring_and_epoll"]}
+        self.assertEqual(sorted(gains), ["anel-io_uring", "uring"])
+        median = {server["server"]: server["cpu_ns_per_request"]["median"]
+                  for server in cell["servers"][:4]}
+        self.assertAlmostEqual(gains["uring"]["difference"],
+                               median["uring"] / median["epoll"] - 1)
+        self.assertIn("answer", self.check_page().ids)
+
+    def test_a_page_is_not_made_from_another_schema(self):
+        file = os.path.join(self.folder, "data.json")
+        with open(file, "w", encoding="utf-8") as text:
+            text.write('{"schema": 1}')
+        self.assertIn("its schema is 1, not 4", anel_bench("page", file, expect=1).stderr)
 
     def test_an_interrupt_leaves_a_valid_partial_report(self):
         self.command[self.command.index("0.05")] = "0.3"

@@ -1,0 +1,171 @@
+// verdict_test.cpp: what a comparison concludes from its runs: ties, losses, knees, the answer.
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <initializer_list>
+
+#include "answer.hpp"
+#include "saturation.hpp"
+#include "summary.hpp"
+
+namespace {
+
+using namespace anel_bench;
+using namespace std::chrono_literals;
+
+/// A run of one second in which nothing else happened: `cpu` and `p99` are of a request.
+run_result run(std::uint64_t requests, std::chrono::nanoseconds cpu,
+               std::chrono::nanoseconds p99 = 100us) {
+    run_result made;
+    made.load.requests = requests;
+    made.load.elapsed = 1s;
+    made.load.spare = 500ms;
+    made.load.server_cpu = cpu * requests;
+    for (int i = 0; i < 100; ++i) made.load.latency.record(p99);
+    return made;
+}
+
+measured_server server(const char* name, std::initializer_list<run_result> runs) {
+    measured_server made;
+    made.spec.name = name;
+    made.runs = runs;
+    return made;
+}
+
+/// The reference is measured again with the same figures: the noise floor is its own spread.
+measured_cell cell(load_mode mode, const std::vector<measured_server>& servers) {
+    measured_cell made;
+    made.work.name = "a load";
+    made.work.load.mode = mode;
+    made.servers = servers;
+    made.servers.push_back(servers.front());
+    made.servers.back().reference_again = true;
+    return made;
+}
+
+const auto uring = server("uring", {run(1000, 4000ns), run(1001, 4010ns), run(1002, 4020ns)});
+const auto same = server("epoll", {run(1000, 4005ns), run(1001, 4015ns), run(1002, 4000ns)});
+const auto cheaper = server("epoll", {run(1000, 3000ns), run(1001, 3010ns), run(1002, 3020ns)});
+
+TEST(verdict, what_overlaps_is_a_tie) {
+    const auto all = cell(load_mode::closed, {uring, same});
+    EXPECT_TRUE(losses_of(all).empty());
+    EXPECT_EQ(score_of(all).ties, 2U);
+}
+
+TEST(verdict, a_loss_is_found_and_has_its_size) {
+    const auto lost = losses_of(cell(load_mode::closed, {uring, cheaper}));
+    ASSERT_EQ(lost.size(), 1U);
+    EXPECT_EQ(lost[0].what, "CPU a request");
+    EXPECT_EQ(lost[0].other, "epoll");
+    EXPECT_NEAR(lost[0].factor, 4010.0 / 3010.0, 1e-9);
+}
+
+TEST(verdict, a_lower_rate_is_a_loss_in_a_closed_loop_alone) {
+    const auto faster = server("epoll", {run(2000, 4000ns), run(2001, 4010ns), run(2002, 4020ns)});
+    const auto lost = losses_of(cell(load_mode::closed, {uring, faster}));
+    ASSERT_EQ(lost.size(), 1U);
+    EXPECT_EQ(lost[0].what, "requests/s");
+    EXPECT_NEAR(lost[0].factor, 2001.0 / 1001.0, 1e-9);
+    EXPECT_TRUE(losses_of(cell(load_mode::poisson, {uring, faster})).empty());
+}
+
+TEST(verdict, tails_are_compared_in_an_open_loop_alone) {
+    const auto quick = server(
+        "epoll", {run(1000, 4000ns, 50us), run(1001, 4010ns, 50us), run(1002, 4020ns, 50us)});
+    EXPECT_TRUE(losses_of(cell(load_mode::closed, {uring, quick})).empty());
+    const auto lost = losses_of(cell(load_mode::poisson, {uring, quick}));
+    ASSERT_EQ(lost.size(), 1U);
+    EXPECT_EQ(lost[0].what, "p99");
+    EXPECT_NEAR(lost[0].factor, 2, 0.02);
+}
+
+TEST(verdict, tails_that_the_generator_made_are_not_compared) {
+    auto late = server("epoll",
+                       {run(1000, 4000ns, 50us), run(1001, 4010ns, 50us), run(1002, 4020ns, 50us)});
+    for (run_result& one : late.runs) one.load.spare = 0s;
+    EXPECT_TRUE(losses_of(cell(load_mode::poisson, {uring, late})).empty());
+}
+
+TEST(verdict, fewer_than_three_runs_decide_nothing) {
+    const auto few = server("epoll", {run(1000, 3000ns), run(1001, 3010ns)});
+    EXPECT_TRUE(losses_of(cell(load_mode::closed, {uring, few})).empty());
+}
+
+TEST(verdict, disturbed_and_failed_runs_do_not_count) {
+    auto bad = same;
+    bad.runs.push_back(run(1000, 1ns));
+    bad.runs.back().disturbed = "others";
+    bad.runs.push_back(run(1000, 1ns));
+    bad.runs.back().error = "a wrong byte";
+    const summary figures = summarise(bad, {});
+    EXPECT_EQ(figures.rates.size(), 3U);
+    EXPECT_EQ(figures.disturbed, 1U);
+    EXPECT_EQ(figures.errors.size(), 1U);
+}
+
+TEST(answer, says_what_the_calls_are_worth) {
+    auto ring = uring, other = cheaper;
+    ring.counted = run(1000, 4000ns);
+    ring.counted->syscalls_per_request = 0.5;
+    other.counted = run(1000, 4000ns);
+    other.counted->syscalls_per_request = 2;
+    const auto gains = gains_of(cell(load_mode::closed, {ring, other}));
+    ASSERT_EQ(gains.size(), 1U);
+    EXPECT_EQ(gains[0].cpu, verdict::higher);
+    EXPECT_NEAR(gains[0].difference(), 4010.0 / 3010.0 - 1, 1e-9);
+    EXPECT_NEAR(*gains[0].worth_of_calls(100), -1.5 * 100 / 3010, 1e-9);
+}
+
+TEST(answer, is_silent_about_what_was_not_counted_or_not_measured) {
+    const auto gains = gains_of(cell(load_mode::closed, {uring, same}));
+    ASSERT_EQ(gains.size(), 1U);
+    EXPECT_EQ(gains[0].cpu, verdict::tie);
+    EXPECT_FALSE(gains[0].worth_of_calls(100));
+    EXPECT_TRUE(gains_of(cell(load_mode::closed, {uring})).empty());
+}
+
+saturation_curve curve(std::initializer_list<run_result> points) {
+    saturation_curve made;
+    made.load.mode = load_mode::poisson;
+    for (const run_result& one : points) {
+        curve_point& point = made.points.emplace_back();
+        point.offered = static_cast<double>(one.load.requests);
+        point.runs = {one, one, one};
+    }
+    return made;
+}
+
+run_result generator_bound(std::uint64_t requests) {
+    run_result made = run(requests, 4000ns, 5ms);
+    made.load.spare = 0s;
+    return made;
+}
+
+TEST(knee, is_the_last_rate_within_the_objective) {
+    const knee found = knee_of(curve({run(100, 4us), run(200, 4us), run(300, 4us, 2ms)}));
+    EXPECT_EQ(found.rate, 200);
+    EXPECT_FALSE(found.lower_bound);
+}
+
+TEST(knee, is_a_lower_bound_where_only_the_generator_ended_the_curve) {
+    const knee found = knee_of(curve({run(100, 4us), run(200, 4us), generator_bound(300)}));
+    EXPECT_EQ(found.rate, 200);
+    EXPECT_TRUE(found.lower_bound);
+}
+
+TEST(knee, does_not_pass_a_rate_that_missed_the_objective) {
+    const knee found = knee_of(curve({run(100, 4us, 2ms), run(200, 4us)}));
+    EXPECT_EQ(found.rate, 0);
+    EXPECT_FALSE(found.lower_bound);
+}
+
+TEST(knee, a_server_that_does_not_keep_up_misses_it) {
+    saturation_curve slow = curve({run(100, 4us), run(200, 4us)});
+    slow.points[1].offered = 250;
+    EXPECT_EQ(knee_of(slow).rate, 100);
+    EXPECT_FALSE(knee_of(slow).lower_bound);
+}
+
+}  // namespace
