@@ -8,7 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -68,19 +70,45 @@ std::optional<process_usage> read_process(pid_t pid) {
     process_usage usage;
     usage.cpu = std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
     usage.system = ticks(system_ticks(process));
-    usage.switches = context_switches(process);
     usage.resident = resident_bytes(process);
     return usage;
 }
 
-machine_time read_machine_time() {
+std::int64_t read_context_switches(pid_t pid) {
+    return context_switches("/proc/" + std::to_string(pid));
+}
+
+cpu_time read_cpu_time(const std::vector<int>& cpus) {
+    std::vector<std::string> wanted{"cpu"};
+    if (!cpus.empty()) wanted.clear();
+    for (const int cpu : cpus) wanted.push_back("cpu" + std::to_string(cpu));
     std::ifstream file("/proc/stat");
-    std::string label;
-    // proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal
-    std::array<std::int64_t, 8> counts{};
-    file >> label;
-    for (auto& count : counts) file >> count;
-    return {ticks(counts[0] + counts[1] + counts[2] + counts[5] + counts[6]), ticks(counts[7])};
+    cpu_time sum;
+    for (std::string line; std::getline(file, line) && line.starts_with("cpu");) {
+        std::istringstream fields(line);
+        std::string label;
+        fields >> label;
+        if (std::find(wanted.begin(), wanted.end(), label) == wanted.end()) continue;
+        // user, nice, system, idle, iowait, irq, softirq, steal
+        std::array<std::int64_t, 8> counts{};
+        for (auto& count : counts) fields >> count;
+        sum.busy += ticks(counts[0] + counts[1] + counts[2] + counts[5] + counts[6]);
+        sum.interrupts += ticks(counts[5] + counts[6]);
+        sum.stolen += ticks(counts[7]);
+    }
+    return sum;
+}
+
+bool interrupts_are_apart() {
+    // The configuration is a file, or compressed in one that the kernel makes.
+    FILE* found =
+        popen("zgrep -hs '^CONFIG_IRQ_TIME_ACCOUNTING=y' /boot/config-$(uname -r) /proc/config.gz "
+              "2>/dev/null",
+              "r");
+    if (found == nullptr) return false;
+    const bool apart = std::fgetc(found) != EOF;
+    pclose(found);
+    return apart;
 }
 
 }  // namespace anel_bench

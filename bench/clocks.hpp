@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace anel_bench {
 
@@ -19,18 +20,26 @@ struct process_usage {
     /// timer tick or switch, so a window has an error of a few milliseconds at most.
     std::chrono::nanoseconds cpu{0};
     std::chrono::nanoseconds system{0};  // the part in the kernel, to 10 ms (proc_pid_stat(5))
-    std::int64_t switches = 0;           // context switches of the threads that live
     std::int64_t resident = 0;           // bytes of memory
 };
 
 /// Returns  nothing when there is no such process; `pid` 0 is the caller.
 std::optional<process_usage> read_process(pid_t pid);
 
-/// What all CPUs together have done since the machine started, in ticks of 10 ms (/proc/stat).
-struct machine_time {
+/// Context switches of the threads that live. Costs a file for each thread.
+std::int64_t read_context_switches(pid_t pid);
+
+/// What CPUs have done since the machine started, in ticks of 10 ms (proc_stat(5)).
+struct cpu_time {
     std::chrono::nanoseconds busy{0};
-    std::chrono::nanoseconds stolen{0};  // wanted, but the hypervisor ran another guest
+    std::chrono::nanoseconds interrupts{0};  // the part of it in interrupts and softirqs
+    std::chrono::nanoseconds stolen{0};      // wanted, but the hypervisor ran another guest
 };
-machine_time read_machine_time();
+/// Of these CPUs together; of all when none is named.
+cpu_time read_cpu_time(const std::vector<int>& cpus = {});
+
+/// Whether this kernel takes the time of interrupts and softirqs, in which it receives packets, out
+/// of what it charges processes (CONFIG_IRQ_TIME_ACCOUNTING); no when it does not say.
+bool interrupts_are_apart();
 
 }  // namespace anel_bench

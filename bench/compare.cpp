@@ -34,7 +34,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto run_overhead = 50ms;  // starting and stopping a server, connecting, ending
-constexpr std::size_t curve_rounds = 3;
+constexpr std::size_t curve_rounds_quick = 3, curve_rounds_full = 5;
 constexpr std::size_t outside_rounds_quick = 3;
 constexpr const char* curve_workload = "ping-pong";
 constexpr auto curve_servers = {"uring", "epoll", "threads", "anel-io_uring", "anel-epoll"};
@@ -142,6 +142,9 @@ private:
     [[nodiscard]] std::chrono::nanoseconds run_takes() const {
         return options_.window + options_.warmup + run_overhead;
     }
+    [[nodiscard]] std::size_t curve_rounds() const {
+        return options_.quick ? curve_rounds_quick : curve_rounds_full;
+    }
     [[nodiscard]] std::size_t outside_rounds() const {
         return std::min(options_.rounds, options_.quick ? outside_rounds_quick : options_.rounds);
     }
@@ -154,7 +157,7 @@ private:
         for (const auto& cell : all_.cells) {
             runs += cell.servers.size() * (options_.rounds + (options_.count_calls ? 1 : 0));
         }
-        for (const auto& curve : all_.curves) runs += curve.points.size() * curve_rounds;
+        for (const auto& curve : all_.curves) runs += curve.points.size() * curve_rounds();
         return static_cast<std::int64_t>(runs) * run_takes() + outside_takes();
     }
 
@@ -170,9 +173,9 @@ private:
         constexpr auto look = 200ms;
         constexpr double quiet = 0.1;  // of the machine; this program sleeps meanwhile
         for (double share = 1; share > quiet && patience_ > 0s; patience_ -= look) {
-            const auto before = read_machine_time().busy;
+            const auto before = read_cpu_time().busy;
             ctrl_c_.wait_readable(-1, std::chrono::steady_clock::now() + look);
-            const std::chrono::duration<double> busy = read_machine_time().busy - before;
+            const std::chrono::duration<double> busy = read_cpu_time().busy - before;
             share = busy / look / static_cast<double>(all_.places.online);
         }
     }
@@ -218,9 +221,9 @@ private:
         turns_.take(ctrl_c_);
         curve.maximum = maximum_of(curve.spec, curve_workload);
         // As many rounds again where disturbed runs were discarded.
-        for (std::size_t round = 0; round < 2 * curve_rounds; ++round) {
+        for (std::size_t round = 0; round < 2 * curve_rounds(); ++round) {
             for (curve_point& point : curve.points) {
-                if (round >= curve_rounds && !lacks(point.runs, curve_rounds)) continue;
+                if (round >= curve_rounds() && !lacks(point.runs, curve_rounds())) continue;
                 line_.step(format("%s at %.0f %%", curve.spec.name.c_str(), 100 * point.share),
                            run_takes());
                 load_options load = curve.load;
@@ -340,8 +343,10 @@ compare_options quick_comparison() { return {}; }
 compare_options full_comparison() {
     compare_options options;
     options.quick = false;
-    options.window = std::chrono::milliseconds(1000);
-    options.warmup = std::chrono::milliseconds(300);
+    // Many short runs rather than few long ones: the machine's own changes are slower than a run.
+    options.rounds = 9;
+    options.window = std::chrono::milliseconds(500);
+    options.warmup = std::chrono::milliseconds(150);
     return options;
 }
 
@@ -376,7 +381,7 @@ int run_compare(const compare_options& options, const interrupts& ctrl_c) {
     try {
         comparer(all, ctrl_c).measure_everything();
         all.complete = true;
-    } catch (const interrupted&) {
+    } catch (...) {  // an interrupt, or what nobody foresaw: what there is, is kept
         report();
         throw;
     }

@@ -110,8 +110,9 @@ json json_of(const measured_server& server, const measured_cell& cell, const sum
         one["p99_ns"] = json_of(all.tail);
         one["invalid"] = all.invalid;
         one["system_share_of_cpu"] = all.system_share;
-        one["context_switches_per_request"] = all.switches;
+        one["context_switches_per_request"] = all.switches ? json(*all.switches) : json();
         one["system_calls_per_request"] = all.syscalls ? json(*all.syscalls) : json();
+        one["calls_counted_with"] = all.counted_with;
         one["completions_per_system_call"] =
             all.completions_per_call ? json(*all.completions_per_call) : json();
         one["resident_bytes_per_connection"] = all.connection_bytes;
@@ -131,6 +132,8 @@ json json_of(const measured_server& server, const measured_cell& cell, const sum
     return one;
 }
 
+json or_null(double value) { return std::isfinite(value) ? json(value) : json(); }
+
 json json_of(const measured_cell& cell, double empty_call_ns) {
     const noise_floors noise = noise_of(cell);
     json one{{"workload", cell.work.name},
@@ -138,9 +141,9 @@ json json_of(const measured_cell& cell, double empty_call_ns) {
              {"shows", cell.work.shows},
              {"load", json_of(cell.work.load)},
              {"reference", cell.servers.front().spec.name},
-             {"noise_floor", noise.cpu},
-             {"noise_floor_rate", noise.rate},
-             {"noise_floor_p99", noise.tail}};
+             {"noise_floor", or_null(noise.cpu)},
+             {"noise_floor_rate", or_null(noise.rate)},
+             {"noise_floor_p99", or_null(noise.tail)}};
     const summary reference = summarise(cell.servers.front(), cell.work.load);
     for (const auto& server : cell.servers) {
         one["servers"].push_back(json_of(server, cell, reference, noise.cpu));
@@ -149,9 +152,12 @@ json json_of(const measured_cell& cell, double empty_call_ns) {
     for (const ring_gain& gain : gains_of(cell)) {
         one["io_uring_and_epoll"].push_back(json_of(gain, empty_call_ns));
     }
-    const score all = score_of(cell);
-    one["io_uring_against_others"] = {
-        {"better", all.wins}, {"ties", all.ties}, {"worse", all.losses}};
+    const auto counts_of = [](const score& all) {
+        return json{{"better", all.wins}, {"ties", all.ties}, {"worse", all.losses}};
+    };
+    const scores all = scores_of(cell);
+    one["io_uring_against_readiness"] = counts_of(all.readiness);
+    one["io_uring_against_blocking"] = counts_of(all.blocking);
     one["where_io_uring_loses"] = json::array();
     for (const loss& lost : losses_of(cell)) {
         one["where_io_uring_loses"].push_back({{"server", lost.ring},
@@ -221,6 +227,8 @@ json comparison_json(const comparison& all) {
               {"rounds", all.options.rounds},
               {"server_cpu", all.places.server ? json(*all.places.server) : json()},
               {"load_cpu", all.places.load ? json(*all.places.load) : json()},
+              {"cpus_share_a_core", all.places.siblings},
+              {"interrupts_are_apart", all.places.interrupts_apart},
               {"topology", all.places.topology()}};
     for (const auto& group : read_environment()) {
         for (const auto& [name, value] : group.facts) {

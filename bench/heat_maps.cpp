@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "plots.hpp"
+#include "summary.hpp"
 #include "svg.hpp"
 #include "text.hpp"
 
@@ -41,9 +42,10 @@ std::string ratio_of(const json* cell, const pair_of_servers& pair) {
     const auto& a = own->at("cpu_ns_per_request");
     const auto& b = other->at("cpu_ns_per_request");
     const double ratio = b.at("median").get<double>() / a.at("median").get<double>();
-    const bool tie = a.at("runs") < 3 || b.at("runs") < 3 ||
+    const auto& noise = cell->at("noise_floor");
+    const bool tie = a.at("runs") < estimate::runs_min || b.at("runs") < estimate::runs_min ||
                      (a.at("low") <= b.at("high") && b.at("low") <= a.at("high")) ||
-                     std::abs(1 / ratio - 1) <= cell->at("noise_floor").get<double>();
+                     noise.is_null() || std::abs(1 / ratio - 1) <= noise.get<double>();
     // Twice as good is as dark as twice as bad.
     const double strength = std::min(1.0, std::abs(std::log2(ratio)));
     return format("<td class=\"%s\" style=\"--strength:%.0f%%\">%.2f%s</td>",

@@ -26,6 +26,10 @@ void check_load(const load_options& options) {
     if (open_loop && options.churn) {
         throw std::invalid_argument("a connection for each request has only a closed loop");
     }
+    if (options.work.count() > 0 && options.pipeline != 1) {
+        // A server works once for what it receives at once, however many requests that is.
+        throw std::invalid_argument("work for each answer needs one request at a time");
+    }
     if (options.churn && options.pipeline != 1) {
         throw std::invalid_argument("churn is one request per connection: no pipeline");
     }

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "histogram.hpp"
 
@@ -27,7 +28,7 @@ enum class load_mode : std::uint8_t { closed, fixed_rate, poisson };
 const char* name_of(load_mode mode) noexcept;
 
 struct load_options {
-    std::string server{};               // IPv4 ADDRESS:PORT
+    std::string server{};               // ADDRESS:PORT
     std::size_t connections = 64;       // all opened before the warm-up begins
     std::size_t size = 64;              // bytes of a request
     std::size_t times = 1;              // how often the server sends each byte back
@@ -44,7 +45,11 @@ struct load_options {
     bool udp = false;
     std::chrono::nanoseconds warmup = std::chrono::milliseconds(500);
     std::chrono::nanoseconds window = std::chrono::seconds(2);  // what is measured
-    pid_t server_pid = 0;  // whose accounts are read too; 0: none
+    pid_t server_pid = 0;     // whose accounts are read too; 0: none
+    std::vector<int> cpus{};  // the server's and the generator's; empty: not known
+    /// What interrupts took of these CPUs belongs to the server and the generator, but the kernel
+    /// does not charge them for it.
+    bool interrupts_apart = false;
 };
 
 /// Everything a run found out, in one piece of memory that can be written to a pipe.
@@ -59,9 +64,9 @@ struct load_result {
     std::chrono::nanoseconds own_cpu{0};         // the generator's, within the window
     std::chrono::nanoseconds server_cpu{0};      // the server's, within the window
     std::chrono::nanoseconds server_system{0};   // the part of it spent in the kernel
-    std::chrono::nanoseconds machine_busy{0};    // all CPUs and processes, within the window
-    std::chrono::nanoseconds machine_stolen{0};  // taken by the hypervisor, within the window
-    std::int64_t server_switches = 0;            // context switches of the server's threads
+    std::chrono::nanoseconds machine_busy{0};    // `cpus`, whoever used them, within the window
+    std::chrono::nanoseconds machine_stolen{0};  // of them taken by the hypervisor
+    std::int64_t server_switches = 0;            // closed loop: of the server's threads that live
     std::int64_t server_resident = 0;            // bytes, with all connections open
 
     std::uint64_t corrupted = 0;   // connections with a byte that was not the one expected

@@ -16,9 +16,7 @@ namespace {
 
 double ns(std::chrono::nanoseconds duration) { return static_cast<double>(duration.count()); }
 
-// Above this share of a core the generator, not the server, may set the rate …
-constexpr double share_max = 0.95;
-// … and so late it must not send: a tenth of the smallest objective anybody states, 1 ms.
+// So late it must not send: a tenth of the smallest objective anybody states, 1 ms.
 constexpr std::chrono::nanoseconds slip_max = std::chrono::microseconds(100);
 
 // An open loop that never finds nothing to do is itself what the replies wait for.
@@ -44,6 +42,11 @@ double generator_share(const load_result& result) {
     return divided(ns(std::min(result.own_cpu, result.elapsed - result.spare)), ns(result.elapsed));
 }
 
+double unanswered_share(const load_result& result) {
+    const auto offered = static_cast<double>(result.offered);
+    return std::max(0.0, divided(offered - static_cast<double>(result.latency.count()), offered));
+}
+
 double others_share(const load_result& result, std::size_t cpus) {
     const double others = ns(result.machine_busy) - ns(result.own_cpu) - ns(result.server_cpu);
     return std::max(0.0, divided(others, ns(result.elapsed) * static_cast<double>(cpus)));
@@ -60,7 +63,12 @@ double server_system_share(const load_result& result) {
 std::string generator_bound(const load_options& options, const load_result& result) {
     if (options.mode == load_mode::closed) {
         const double share = generator_share(result);
-        return share > share_max ? format("it used %.0f %% of its core", 100 * share) : "";
+        const bool server_full =
+            options.server_pid != 0 &&
+            divided(ns(result.server_cpu), ns(result.elapsed)) > generator_full;
+        return share > generator_full && !server_full
+                   ? format("it used %.0f %% of its core", 100 * share)
+                   : "";
     }
     const auto slip = result.slip.percentile(99);
     if (slip > slip_max) return "it sent up to " + human(slip) + " late (p99)";
@@ -98,6 +106,10 @@ std::string load_text(const load_options& options, const load_result& result) {
             divided(static_cast<double>(result.offered), seconds(result.elapsed));
         text += format(" of %s offered",
                        grouped(static_cast<std::uint64_t>(std::llround(offered))).c_str());
+    }
+    if (const double share = unanswered_share(result); share > 0) {
+        text += format("\n  unanswered     %.2f %% of what was due; latencies are of the others",
+                       100 * share);
     }
     text += format("\n  latency        p50 %s   p90 %s   p99 %s   p99.9 %s   max %s\n",
                    human(latency.percentile(50)).c_str(), human(latency.percentile(90)).c_str(),
@@ -149,6 +161,7 @@ nlohmann::ordered_json load_json(const load_options& options, const load_result&
             divided(static_cast<double>(result.offered), seconds(result.elapsed));
         json["slip_ns"] = percentiles(result.slip);
         json["spare_ns"] = result.spare.count();
+        json["unanswered_share"] = unanswered_share(result);
     }
     if (options.udp) json["lost"] = result.lost;
     json["reply_bytes"] = result.reply_bytes;
@@ -162,7 +175,9 @@ nlohmann::ordered_json load_json(const load_options& options, const load_result&
         json["server_cpu_ns"] = result.server_cpu.count();
         json["server_cpu_ns_per_request"] = server_cpu_ns_per_request(result);
         json["server_system_ns"] = result.server_system.count();
-        json["server_context_switches"] = result.server_switches;
+        if (options.mode == load_mode::closed) {
+            json["server_context_switches"] = result.server_switches;
+        }
         json["server_resident_bytes"] = result.server_resident;
     }
     json["machine_busy_ns"] = result.machine_busy.count();

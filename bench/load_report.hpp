@@ -19,6 +19,12 @@ double server_system_share(const load_result& result);
 /// The CPU time that the generator had to do with, divided by the window: 1 is a whole core; 0 if
 /// nothing was measured.
 double generator_share(const load_result& result);
+/// Above this share the generator, not the server, may set the rate of a closed loop.
+inline constexpr double generator_full = 0.95;
+/// Open loop: the requests that were due and never had an answer, 0 to 1. Above unanswered_max the
+/// latencies of the others have no p99.
+double unanswered_share(const load_result& result);
+inline constexpr double unanswered_max = 0.01;
 /// What other processes took of `cpus` CPUs within the window, 0 to 1.
 double others_share(const load_result& result, std::size_t cpus);
 /// What the hypervisor took of them.
@@ -31,7 +37,7 @@ std::string load_text(const load_options& options, const load_result& result);
 
 /// Why the generator, not the server, made these figures; empty when it did not. An open loop sends
 /// on time and has time to spare, or its latencies are of its own making; a closed one is judged by
-/// its CPU time.
+/// its CPU time, unless the server's CPU was full as well.
 std::string generator_bound(const load_options& options, const load_result& result);
 
 nlohmann::ordered_json load_json(const load_options& options, const load_result& result);

@@ -101,7 +101,7 @@ private:
     }
 
     const load_options& options_;
-    sockaddr_in address_;
+    server_address address_;
     pattern pattern_;
     std::vector<connection> connections_;     // active, then idle, then slow
     std::vector<clock::time_point> started_;  // `pipeline` slots for each active one, in turn
@@ -194,8 +194,7 @@ void generator::turn(clock::time_point until) {
 }
 
 void generator::end() {
-    ending_ = true;
-    held_.clear();
+    ending_ = true;  // what was due and is held still gets its answer, and its latency
     next_slow_read_ = clock::time_point::max();
     last_byte_ = clock::now();
     for (connection& c : connections_) {
@@ -274,7 +273,7 @@ void generator::replies_arrived(connection& c, std::size_t size, clock::time_poi
         c.oldest = c.oldest + 1 == options_.pipeline ? 0 : c.oldest + 1;
         c.in_flight -= 1;
         reply_complete(started, now);
-        if (ending_) continue;
+        if (ending_ && held_.empty()) continue;
         if (options_.churn) return reconnect(c);
         if (!is_open_loop()) {
             start_request(c, next_starts);

@@ -111,14 +111,15 @@ load_result generator::run() {
 }
 
 void generator::open_all() {
-    const sockaddr_in address = parse_address(options_.server);
+    const server_address address = parse_address(options_.server);
     raise_file_limit(options_.connections);
     endpoints_.resize(options_.connections);
     for (endpoint& e : endpoints_) {
-        e.fd = unique_fd(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+        e.fd = unique_fd(socket(address.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
         if (!e.fd) fail("socket");
-        const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-        if (connect(e.fd.get(), generic, sizeof address) != 0) fail("connect " + options_.server);
+        if (connect(e.fd.get(), address.get(), address.length) != 0) {
+            fail("connect " + options_.server);
+        }
         epoll_event event{};
         event.events = EPOLLIN;
         event.data.ptr = &e;

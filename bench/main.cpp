@@ -34,7 +34,7 @@ const auto some_connections = CLI::Range(1, 60'000).description("1 to 60000");
 const auto some_bytes = CLI::Range(1, 16 << 20).description("1 to 16 Mi");
 const auto some_times = CLI::Range(1, 16384).description("1 to 16384");
 const auto some_in_flight = CLI::Range(1, 4096).description("1 to 4096");
-const auto some_rounds = CLI::Range(1, 1000).description("1 to 1000");
+const auto some_rounds = CLI::Range(0, 1000).description("0 to 1000");
 const auto some_seconds = CLI::Range(0.05, 86'400.0).description("0.05 to 86400");
 const auto some_warmup = CLI::Range(0.0, 86'400.0).description("0 to 86400");
 
@@ -141,7 +141,7 @@ struct load_command_line {
 
     CLI::App* add_to(CLI::App& app) {
         auto* sub = app.add_subcommand("load", "load on any server that sends back what it gets");
-        sub->add_option("server", server, "IPv4 ADDRESS:PORT")->required();
+        sub->add_option("server", server, "127.0.0.1:7777 or [::1]:7777")->required();
         what.add_to(*sub);
         sub->add_flag("--sleep", sleeps, "give the CPU away between events");
         sub->add_option("--seconds", seconds, "what is measured")->check(some_seconds);
@@ -165,7 +165,7 @@ struct load_command_line {
 struct compare_command_line {
     bool quick = false, full = false, no_curves = false, no_calls = false, busy_machine = false;
     std::vector<std::string> servers, workloads;
-    std::size_t rounds = 5;
+    std::size_t rounds = 0;
     double seconds = 0, patience = 10;
     std::string directory, turns_file, topology = "loopback";
     load_description own;
@@ -184,8 +184,9 @@ struct compare_command_line {
         sub->add_flag("--full", full, "everything, about an hour")->excludes(quick_flag);
         list("--servers", servers, "the first is the reference: " + names_of(known_servers()));
         list("--workloads", workloads, names_of(known_workloads()));
-        sub->add_option("--rounds", rounds, "runs of each server")->check(some_rounds);
-        sub->add_option("--seconds", seconds, "measured in each run; 0: 0.4, with --full 1")
+        sub->add_option("--rounds", rounds, "runs of each server; 0: 5, with --full 9")
+            ->check(some_rounds);
+        sub->add_option("--seconds", seconds, "measured in each run; 0: 0.4, with --full 0.5")
             ->check(CLI::Range(0.0, 86'400.0));
         sub->add_flag("--no-curves", no_curves, "leave latency against rate out");
         sub->add_flag("--no-calls", no_calls, "leave the counting of system calls out");
@@ -212,7 +213,7 @@ struct compare_command_line {
             options.own_load->work = std::chrono::microseconds(work_us);
             check_load(*options.own_load);
         }
-        options.rounds = rounds;
+        if (rounds > 0) options.rounds = rounds;
         if (seconds > 0) {
             options.window = from_seconds(seconds);
             options.warmup = from_seconds(std::min(0.5, seconds / 4));

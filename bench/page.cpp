@@ -4,14 +4,18 @@
 // was lost as loudly as what was won: that section is computed and cannot be left out.
 //
 // SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "load_report.hpp"
 #include "page_style.hpp"
 #include "plots.hpp"
 #include "report.hpp"
 #include "statistics.hpp"
+#include "summary.hpp"
 #include "svg.hpp"
 #include "text.hpp"
 
@@ -24,11 +28,12 @@ std::string whole(const json& value) {
     return grouped(static_cast<std::uint64_t>(value.get<double>() + 0.5));
 }
 
-std::string with_spread(const json& estimate) {
-    const double middle = estimate.at("median");
-    const double half = (estimate.at("high").get<double>() - estimate.at("low").get<double>()) / 2;
-    if (estimate.at("runs") < 3) return whole(estimate.at("median")) + " <small>±?</small>";
-    return whole(estimate.at("median")) + format(" <small>±%.1f %%</small>", 100 * half / middle);
+std::string with_spread(const json& value) {
+    const double middle = value.at("median");
+    const double half = (value.at("high").get<double>() - value.at("low").get<double>()) / 2;
+    if (value.at("runs") < estimate::runs_min)
+        return whole(value.at("median")) + " <small>±?</small>";
+    return whole(value.at("median")) + format(" <small>±%.1f %%</small>", 100 * half / middle);
 }
 
 std::string head(const json& data) {
@@ -46,6 +51,13 @@ std::string head(const json& data) {
         "rounds; medians with 95 %% bootstrap intervals; what lies within them, or within "
         "the noise floor, is a tie.</p>\n",
         text_of(data.at("topology")).c_str(), data.at("rounds").get<int>());
+    if (data.at("cpus_share_a_core") == true) {
+        text += "<p class=\"warning\">Server and load share a core, and slow each other.</p>\n";
+    }
+    if (data.at("interrupts_are_apart") == true) {
+        text += "<p class=\"warning\">This kernel keeps the time of interrupts apart: that of the "
+                "server’s CPU is added to its own.</p>\n";
+    }
     if (data.at("complete") == false) {
         text += "<p class=\"warning\">This run was interrupted: what is here is complete, the rest "
                 "is missing.</p>\n";
@@ -78,7 +90,7 @@ std::string difference_of(const json& gain) {
 /// What the comparison is made for.
 std::string answer(const json& data) {
     std::string rows;
-    int loads = 0, less = 0, more = 0;
+    int loads = 0, less = 0, more = 0;  // by hand
     for (const auto& cell : data.at("cells")) {
         std::string by_hand = "<td>–</td><td>–</td><td>–</td><td>–</td><td>–</td>", anel;
         for (const auto& gain : cell.at("io_uring_and_epoll")) {
@@ -86,6 +98,7 @@ std::string answer(const json& data) {
                 anel = difference_of(gain);
                 continue;
             }
+            ++loads;
             const bool counted = !gain.at("calls_saved").is_null();
             by_hand = "<td>" + whole(gain.at("other_cpu_ns")) + "</td><td>" +
                       whole(gain.at("ring_cpu_ns")) + "</td>" + difference_of(gain) + "<td>" +
@@ -96,18 +109,23 @@ std::string answer(const json& data) {
             more += gain.at("cpu_is") == "higher" ? 1 : 0;
         }
         if (cell.at("io_uring_and_epoll").empty()) continue;
-        ++loads;
         rows += "<tr><th>" + text_of(cell.at("workload")) + "</th>" + by_hand +
                 (anel.empty() ? "<td>–</td>" : anel) + "</tr>\n";
     }
     if (rows.empty()) return "";
-    return "<section id=\"answer\"><h2>Is io_uring faster here?</h2>\n" +
-           format("<p>By hand, it needs less CPU time for a request than epoll in <b>%d of %d</b> "
-                  "loads, more in <b>%d</b>; the others are ties. What it surely saves are system "
-                  "calls. An empty one takes %.0f ns on this machine, so the calls saved are worth "
-                  "what the column says; where that is far from what was measured, something else "
-                  "decides.</p>\n",
-                  less, loads, more, data.at("empty_system_call_ns").get<double>()) +
+    std::string text = "<section id=\"answer\"><h2>Is io_uring faster here?</h2>\n<p>";
+    if (loads > 0) {
+        text +=
+            format("By hand, it needs less CPU time for a request than epoll in <b>%d of %d</b> "
+                   "loads, more in <b>%d</b>; the others are ties. ",
+                   less, loads, more);
+    }
+    return text +
+           format(
+               "What it surely saves are system calls. An empty one takes %.0f ns on this machine, "
+               "so the calls saved are worth what the column says; where that is far from what "
+               "was measured, something else decides.</p>\n",
+               data.at("empty_system_call_ns").get<double>()) +
            "<div class=\"scroll\"><table><thead><tr><th>CPU ns a request</th><th>epoll</th>"
            "<th>io_uring</th><th>difference</th><th>calls saved</th><th>worth</th>"
            "<th>the same of anel</th></tr></thead><tbody>" +
@@ -142,12 +160,15 @@ std::string knees(const json& data) {
 
 std::string losses(const json& data) {
     std::string rows;
-    int better = 0, ties = 0, worse = 0;
+    std::array<int, 3> readiness{}, blocking{};
+    const auto add = [](std::array<int, 3>& sum, const json& score) {
+        sum[0] += score.at("better").get<int>();
+        sum[1] += score.at("ties").get<int>();
+        sum[2] += score.at("worse").get<int>();
+    };
     for (const auto& cell : data.at("cells")) {
-        const auto& score = cell.at("io_uring_against_others");
-        better += score.at("better").get<int>();
-        ties += score.at("ties").get<int>();
-        worse += score.at("worse").get<int>();
+        add(readiness, cell.at("io_uring_against_readiness"));
+        add(blocking, cell.at("io_uring_against_blocking"));
         for (const auto& lost : cell.at("where_io_uring_loses")) {
             rows += "<tr><th>" + text_of(cell.at("workload")) + "</th><td>" +
                     text_of(lost.at("server")) + "</td><td>" + text_of(lost.at("against")) +
@@ -156,11 +177,13 @@ std::string losses(const json& data) {
         }
     }
     std::string text = "<section id=\"where-io-uring-loses\"><h2>Where io_uring loses</h2>\n";
-    text += format("<p>Of %d comparisons of a server on io_uring with one that is not, in CPU time "
-                   "and in rate, or in p99 under an open loop, %d came out better, %d as ties and "
-                   "%d worse. These are the worse "
-                   "ones, all of them:</p>\n",
-                   better + ties + worse, better, ties, worse);
+    text +=
+        format("<p>Servers on io_uring by hand against the others by hand, and anel’s among "
+               "themselves: in CPU time, in the rate where the servers set it and not the "
+               "generator, and in p99 where an open loop asks all at the same times. Against "
+               "epoll and poll(2) %d came out better, %d as ties and %d worse; against blocking "
+               "threads %d, %d and %d. These are the worse ones, all of them:</p>\n",
+               readiness[0], readiness[1], readiness[2], blocking[0], blocking[1], blocking[2]);
     if (rows.empty()) return text + "<p>None in this run.</p></section>\n";
     return text +
            "<div class=\"scroll\"><table><thead><tr><th>workload</th><th>on io_uring</th>"
@@ -177,7 +200,7 @@ std::string row_of(const json& server, const json& cell) {
                text_of(server.at("left_out")) + "</td></tr>\n";
     }
     if (!server.contains("requests_per_s")) {
-        std::string why = "every run was disturbed";
+        std::string why = server.at("runs_disturbed") > 0 ? "every run was disturbed" : "not run";
         if (!server.at("errors").empty()) why = text_of(server.at("errors").front());
         return "<tr><th>" + name + "</th><td colspan=\"10\" class=\"none\">" + why + "</td></tr>\n";
     }
@@ -202,7 +225,7 @@ std::string row_of(const json& server, const json& cell) {
           format("%.0f %%", 100 * server.at("system_share_of_cpu").get<double>()), ratio,
           time("p50"), time("p90"), time("p99"), time("p99.9"), time("max"),
           optional("system_calls_per_request"), optional("completions_per_system_call"),
-          format("%.2f", server.at("context_switches_per_request").get<double>())}) {
+          optional("context_switches_per_request")}) {
         row += "<td>" + cell_text + "</td>";
     }
     if (cell.at("load").at("protocol") == "udp") {
@@ -213,6 +236,10 @@ std::string row_of(const json& server, const json& cell) {
         row += format("<td>%.0f</td>", server.at("reply_megabytes_per_s").get<double>());
     }
     return row + "</tr>\n";
+}
+
+std::string floor_of(const json& share) {
+    return share.is_null() ? "unknown" : format("±%.1f %%", 100 * share.get<double>());
 }
 
 std::string table_of(const json& cell) {
@@ -227,22 +254,28 @@ std::string table_of(const json& cell) {
     }
     text += "</tr></thead><tbody>";
     int disturbed = 0;
+    double generator = 0;
+    bool strace = false;
     for (const auto& server : cell.at("servers")) {
         text += row_of(server, cell);
+        generator = std::max(generator, server.value("generator_share", 0.0));
+        strace = strace || server.value("calls_counted_with", "") == "strace";
         disturbed += server.value("runs_disturbed", 0);
     }
     std::string due;
     if (cell.at("load").at("offered_per_s") > 0) {
-        due =
-            format(" %s requests/s are due, whatever the server does; noise floor of p99 ±%.0f %%.",
-                   whole(cell.at("load").at("offered_per_s")).c_str(),
-                   100 * cell.at("noise_floor_p99").get<double>());
+        due = format(" %s requests/s are due, whatever the server does; noise floor of p99 %s.",
+                     whole(cell.at("load").at("offered_per_s")).c_str(),
+                     floor_of(cell.at("noise_floor_p99")).c_str());
     }
+    due += format(" The generator used up to %.0f %% of its CPU%s.", 100 * generator,
+                  generator > generator_full ? ": it may set the rate, compare the CPU time" : "");
+    if (strace) due += " Calls were counted with strace, connecting and ending included.";
     return text +
            format("</tbody></table></div>\n<p class=\"note\">Ratio: CPU time of the reference "
-                  "(%s) ÷ this one; above 1 is cheaper. Noise floor ±%.1f %%: the reference "
+                  "(%s) ÷ this one; above 1 is cheaper. Noise floor %s: the reference "
                   "measured twice.%s Disturbed runs discarded: %d.</p>\n",
-                  text_of(cell.at("reference")).c_str(), 100 * cell.at("noise_floor").get<double>(),
+                  text_of(cell.at("reference")).c_str(), floor_of(cell.at("noise_floor")).c_str(),
                   due.c_str(), disturbed);
 }
 

@@ -5,16 +5,17 @@
 // SPDX-License-Identifier: MIT
 #include "peer.hpp"
 
-#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
-#include <cstdio>
+#include <cstring>
 #include <stdexcept>
 #include <system_error>
 
@@ -30,17 +31,30 @@ void fail(const std::string& operation, int error) {
 }
 void fail(const std::string& operation) { fail(operation, errno); }
 
-sockaddr_in parse_address(const std::string& text) {
-    std::array<char, 16> host{};
-    char excess = 0;
-    unsigned port = 0;
-    sockaddr_in address{};
-    if (std::sscanf(text.c_str(), "%15[0-9.]:%5u%c", host.data(), &port, &excess) != 2 ||
-        port == 0 || port > 65535 || inet_pton(AF_INET, host.data(), &address.sin_addr) != 1) {
-        throw std::invalid_argument("not an IPv4 ADDRESS:PORT: " + text);
+server_address parse_address(const std::string& text) {
+    const std::size_t colon = std::min(text.rfind(':'), text.size());
+    std::string host = text.substr(0, colon);
+    addrinfo hints{}, *found = nullptr;
+    hints.ai_flags = AI_NUMERICHOST;
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_family = AF_INET;
+    if (host.starts_with('[') && host.ends_with(']')) {
+        host = host.substr(1, host.size() - 2);
+        hints.ai_family = AF_INET6;
     }
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<in_port_t>(port));
+    // getaddrinfo(3) would take a port above 65535 modulo 65536.
+    std::uint16_t port = 0;
+    const char* const end = text.data() + text.size();
+    const auto number = std::from_chars(text.data() + std::min(colon + 1, text.size()), end, port);
+    if (number.ec != std::errc() || number.ptr != end || port == 0 ||
+        getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) {
+        throw std::invalid_argument("not an ADDRESS:PORT, such as 127.0.0.1:7777 or [::1]:7777: " +
+                                    text);
+    }
+    server_address address;
+    address.length = found->ai_addrlen;
+    std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
+    freeaddrinfo(found);
     return address;
 }
 
@@ -59,13 +73,14 @@ void raise_file_limit(std::size_t connections) {
     if (setrlimit(RLIMIT_NOFILE, &files) != 0) fail("setrlimit RLIMIT_NOFILE");
 }
 
-unique_fd begin_connect(const sockaddr_in& address) {
-    unique_fd fd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+unique_fd begin_connect(const server_address& address) {
+    unique_fd fd(socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd) fail("socket");
     const int one = 1;
     if (setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0) fail("TCP_NODELAY");
-    const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-    if (connect(fd.get(), generic, sizeof address) != 0 && errno != EINPROGRESS) fail("connect");
+    if (connect(fd.get(), address.get(), address.length) != 0 && errno != EINPROGRESS) {
+        fail("connect");
+    }
     return fd;
 }
 
@@ -80,7 +95,7 @@ void finish_connect(int fd, const std::string& name) {
     if (const int error = socket_error(fd)) fail(name, error);
 }
 
-void come_and_go(const sockaddr_in& address, const std::string& name) {
+void come_and_go(const server_address& address, const std::string& name) {
     const unique_fd fd = begin_connect(address);
     finish_connect(fd.get(), "connect " + name);
     shutdown(fd.get(), SHUT_WR);

@@ -122,6 +122,7 @@ std::string latency_against_rate(const json& data) {
             times.include(p.at("p99_ns_median_of_runs"));
         }
     }
+    if (times.high == 0) return "";
     constexpr int height = 420;
     constexpr double bottom = height - 50;
     const axis x(axis::kind::linear, 0, rates.high, left, right);
@@ -199,7 +200,10 @@ std::string cpu_against_rate(const json& data) {
 std::string percentile_spectrum(const json& cell) {
     bounds times, reach;
     std::vector<std::string> names;
-    const auto servers = measured(cell);
+    auto servers = measured(cell);
+    std::erase_if(servers, [](const json& server) {
+        return !server.at("invalid").get_ref<const std::string&>().empty();
+    });
     for (const auto& server : servers) {
         names.push_back(server.at("server"));
         for (const auto& step : server.at("spectrum")) {
@@ -227,7 +231,8 @@ std::string percentile_spectrum(const json& cell) {
             ? "Closed loop: every connection asks again as soon as it has its answer, so that a "
               "server that stalls is asked less. Compare tails under an open loop, not here."
             : "Open loop: all servers are asked at the same times, and latency counts from when a "
-              "request was due. Of all runs together: a single disturbance shows at the end.");
+              "request was due. Of all runs together: a single disturbance shows at the end. "
+              "Servers whose figures are INVALID are left out.");
 }
 
 std::string cpu_per_request(const json& cell) {

@@ -38,6 +38,7 @@ sigset_t stop_signals() {
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
     return set;
 }
 
@@ -55,6 +56,7 @@ int settle(pid_t parent, std::optional<int> cpu) {
     if (getppid() != parent) return ECHILD;  // it died before the line above
     const sigset_t set = stop_signals();
     if (sigprocmask(SIG_UNBLOCK, &set, nullptr) != 0) return errno;
+    if (std::signal(SIGPIPE, SIG_DFL) == SIG_ERR) return errno;
     if (cpu) {
         cpu_set_t cpus;
         CPU_ZERO(&cpus);
@@ -97,6 +99,8 @@ interrupts::interrupts() {
     if (sigprocmask(SIG_BLOCK, &set, nullptr) != 0) fail("sigprocmask");
     signals_ = unique_fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!signals_) fail("signalfd");
+    // Whoever reads the terminal's text may have gone: the report is written all the same.
+    std::signal(SIGPIPE, SIG_IGN);
 }
 
 interrupts::~interrupts() {

@@ -24,13 +24,13 @@ namespace anel_bench {
 
 using deadline = std::chrono::steady_clock::time_point;
 
-/// Thrown out of every wait when SIGINT or SIGTERM has arrived. Not a std::exception: no handler
-/// for failed runs may swallow it.
+/// Thrown out of every wait when SIGINT, SIGTERM or SIGHUP has arrived. Not a std::exception: no
+/// handler for failed runs may swallow it.
 struct interrupted {
     int signal;
 };
 
-/// Holds SIGINT and SIGTERM back while it lives and turns them into `interrupted`.
+/// Holds those signals back, and ignores SIGPIPE, while it lives and turns them into `interrupted`.
 class interrupts {
 public:
     interrupts();

@@ -19,6 +19,7 @@
 #include "load_report.hpp"
 #include "syscall_counter.hpp"
 #include "text.hpp"
+#include "workloads.hpp"
 
 namespace anel_bench {
 namespace {
@@ -28,7 +29,7 @@ using namespace std::chrono_literals;
 constexpr auto stop_grace = 3000ms;
 // On top of warm-up and window: connecting thousands, and the last replies of slow servers.
 constexpr auto load_grace = 60s;
-// Shares of the machine taken by others, above which a run says little.
+// Shares of the two CPUs taken by others, above which a run says little.
 constexpr double others_max = 0.05;
 constexpr double stolen_max = 0.01;
 constexpr char result_follows = 'r';
@@ -112,6 +113,10 @@ run_result run_once(const server_spec& spec, load_options load, const placement&
         load.server = server.address;
         load.sleeps = load.sleeps || !places.load;
         load.server_pid = server.process.pid();
+        if (places.server && places.load) {
+            load.cpus = {*places.server, *places.load};
+            load.interrupts_apart = places.interrupts_apart;
+        }
         result.resident_before = read_process(load.server_pid).value_or(process_usage{}).resident;
 
         std::optional<syscall_counter> counter;
@@ -133,9 +138,12 @@ run_result run_once(const server_spec& spec, load_options load, const placement&
 
         if (counter) {
             const auto count = counter->finish();
-            const auto of =
-                count && count->whole_run ? result.load.requests_run : result.load.requests;
-            if (count && of > 0) {
+            const bool whole_run = count && count->whole_run;
+            const auto of = whole_run ? result.load.requests_run : result.load.requests;
+            result.counted_with = whole_run ? "strace" : "perf";
+            // Of a whole run the connecting and ending count too: they must not weigh.
+            const auto least = whole_run ? 100 * all_connections(load) : 1;
+            if (count && result.error.empty() && of >= least) {
                 const auto calls = static_cast<double>(count->calls);
                 result.syscalls_per_request = calls / static_cast<double>(of);
                 if (count->ring_completions > 0 && calls > 0) {
@@ -155,11 +163,11 @@ run_result run_once(const server_spec& spec, load_options load, const placement&
     } catch (const std::exception& error) {
         result.error = error.what();
     }
-    if (const double others = others_share(result.load, places.online); others > others_max) {
-        result.disturbed = format("other processes took %.0f %% of the machine", 100 * others);
-    } else if (const double stolen = stolen_share(result.load, places.online);
-               stolen > stolen_max) {
-        result.disturbed = format("the hypervisor took %.1f %% of the machine", 100 * stolen);
+    const std::size_t cpus = places.server && places.load ? 2 : places.online;
+    if (const double others = others_share(result.load, cpus); others > others_max) {
+        result.disturbed = format("other processes took %.0f %% of the CPUs", 100 * others);
+    } else if (const double stolen = stolen_share(result.load, cpus); stolen > stolen_max) {
+        result.disturbed = format("the hypervisor took %.1f %% of the CPUs", 100 * stolen);
     }
     return result;
 }

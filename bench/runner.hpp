@@ -26,6 +26,7 @@ struct run_result {
     std::int64_t resident_before = 0;  // bytes of the server, without a connection
     std::optional<double> syscalls_per_request;
     std::optional<double> completions_per_call;  // of io_uring, for every system call
+    std::string counted_with;                    // perf, or strace: of the whole run
 };
 
 /// Runs `spec` under the load; `load.server` and `load.server_pid` are filled in here.

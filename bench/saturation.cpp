@@ -38,6 +38,7 @@ point_figures figures_of(const curve_point& point, const load_options& load) {
     all.cpu_ns = median(cpu);
     all.p99 = std::chrono::nanoseconds(std::llround(median(tails)));
     all.slip = together.slip;
+    if (point.runs.empty()) why = "not run";
     all.invalid = rates.empty() ? why : generator_bound(load, together);
     if (!rates.empty() && !all.invalid.empty()) all.invalid = "generator-bound: " + all.invalid;
     return all;

@@ -84,7 +84,7 @@ running_server start_server(const server_spec& spec, const load_options& load,
     std::optional<int> network;
     if (places.veth) network = places.veth->server_network();
     std::vector<std::string> arguments = spec.arguments;
-    const std::size_t buffer = std::clamp<std::size_t>(load.size, 4096, 65536);
+    const std::size_t buffer = std::clamp<std::size_t>(load.size * load.pipeline, 4096, 65536);
     for (const auto& [name, value] : {std::pair("--times", load.times), {"--buffer", buffer}}) {
         arguments.insert(arguments.end(), {name, std::to_string(value)});
     }

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "load_report.hpp"
+#include "text.hpp"
 
 namespace anel_bench {
 namespace {
@@ -20,15 +22,17 @@ estimate estimate_of(const std::vector<double>& values) {
 const char* const ring_servers[] = {"uring", "uring-multishot", "anel-io_uring"};
 // anel is compared with itself on another backend, and each by hand with each by hand.
 bool comparable(const std::string& ring, const std::string& other) {
-    if (other.starts_with("anel-")) return ring == "anel-io_uring" && other != ring;
+    if (ring == "anel-io_uring") return other == "anel-epoll" || other == "anel-poll";
     for (const char* name : {"epoll", "epoll-edge", "poll", "threads", "pool"}) {
         if (other == name) return true;
     }
     return false;
 }
+bool blocks(const std::string& server) { return server == "threads" || server == "pool"; }
 
 /// Calls visit(ring, other, what, factor, verdict) with a factor above 1 where the ring is worse.
-/// An open loop gives every server the same rate, and tails that can be compared.
+/// An open loop gives every server the same rate, and tails that can be compared; the rate of a
+/// closed one counts as long as the generator did not set it.
 template <class Visit>
 void compare_all(const measured_cell& cell, const Visit& visit) {
     const noise_floors noise = noise_of(cell);
@@ -45,16 +49,20 @@ void compare_all(const measured_cell& cell, const Visit& visit) {
         }
         for (std::size_t o = 0; o < figures.size(); ++o) {
             const std::string& other = cell.servers[o].spec.name;
-            if (!comparable(ring, other) || figures[o].rates.empty()) continue;
+            if (!comparable(ring, other) || cell.servers[o].reference_again ||
+                figures[o].rates.empty()) {
+                continue;
+            }
             const summary &own = figures[r], &its = figures[o];
+            if (!own.invalid.empty() || !its.invalid.empty()) continue;
             visit(ring, other, "CPU a request", own.cpu.median / its.cpu.median,
                   compare(own.cpu, its.cpu, noise.cpu));
-            if (cell.work.load.mode == load_mode::closed) {
-                visit(ring, other, "requests/s", its.rate.median / own.rate.median,
-                      compare(its.rate, own.rate, noise.rate));
-            } else if (own.invalid.empty() && its.invalid.empty()) {
+            if (cell.work.load.mode != load_mode::closed) {
                 visit(ring, other, "p99", own.tail.median / its.tail.median,
                       compare(own.tail, its.tail, noise.tail));
+            } else if (std::max(own.generator_share, its.generator_share) <= generator_full) {
+                visit(ring, other, "requests/s", its.rate.median / own.rate.median,
+                      compare(its.rate, own.rate, noise.rate));
             }
         }
     }
@@ -82,7 +90,10 @@ summary summarise(const measured_server& server, const load_options& load) {
         all.cpu_ns.push_back(server_cpu_ns_per_request(run.load));
         all.tails.push_back(static_cast<double>(run.load.latency.percentile(99).count()));
         system.push_back(server_system_share(run.load));
-        switches.push_back(static_cast<double>(run.load.server_switches) / requests);
+        // Of threads that live: where each connection has one for a short time they are missing.
+        if (load.mode == load_mode::closed && !load.churn) {
+            switches.push_back(static_cast<double>(run.load.server_switches) / requests);
+        }
         memory.push_back(static_cast<double>(run.load.server_resident - run.resident_before) /
                          connections);
         megabytes.push_back(static_cast<double>(run.load.reply_bytes) / 1e6 /
@@ -93,6 +104,7 @@ summary summarise(const measured_server& server, const load_options& load) {
         together.slip.merge(run.load.slip);
         together.spare += run.load.spare;
         together.elapsed += run.load.elapsed;
+        together.offered += run.load.offered;
         lost += run.load.lost;
         sent += run.load.lost + run.load.requests;
     }
@@ -101,15 +113,23 @@ summary summarise(const measured_server& server, const load_options& load) {
     all.tail = estimate_of(all.tails);
     if (load.mode != load_mode::closed && !all.rates.empty()) {
         all.invalid = generator_bound(load, together);
+        together.latency = all.latency;
+        const double unanswered = unanswered_share(together);
+        if (!all.invalid.empty()) {
+            all.invalid = "generator-bound: " + all.invalid;
+        } else if (unanswered > unanswered_max) {
+            all.invalid = format("%.1f %% of what was due had no answer", 100 * unanswered);
+        }
     }
     all.system_share = median(system);
-    all.switches = median(switches);
+    if (!switches.empty()) all.switches = median(switches);
     all.connection_bytes = median(memory);
     all.megabytes = median(megabytes);
     all.lost_share = sent > 0 ? static_cast<double>(lost) / static_cast<double>(sent) : 0;
     if (server.counted) {
         all.syscalls = server.counted->syscalls_per_request;
         all.completions_per_call = server.counted->completions_per_call;
+        all.counted_with = server.counted->counted_with;
     }
     return all;
 }
@@ -117,9 +137,10 @@ summary summarise(const measured_server& server, const load_options& load) {
 noise_floors noise_of(const measured_cell& cell) {
     const summary first = summarise(cell.servers.front(), cell.work.load);
     const summary again = summarise(cell.servers.back(), cell.work.load);
-    return {noise_floor(first.cpu_ns, again.cpu_ns).value_or(0),
-            noise_floor(first.rates, again.rates).value_or(0),
-            noise_floor(first.tails, again.tails).value_or(0)};
+    constexpr double unknown = std::numeric_limits<double>::infinity();
+    return {noise_floor(first.cpu_ns, again.cpu_ns).value_or(unknown),
+            noise_floor(first.rates, again.rates).value_or(unknown),
+            noise_floor(first.tails, again.tails).value_or(unknown)};
 }
 
 verdict compare(const estimate& own, const estimate& other, double noise) {
@@ -139,14 +160,15 @@ std::vector<loss> losses_of(const measured_cell& cell) {
     return all;
 }
 
-score score_of(const measured_cell& cell) {
-    score all;
-    compare_all(cell,
-                [&](const std::string&, const std::string&, const char*, double, verdict came_out) {
-                    if (came_out == verdict::tie) all.ties += 1;
-                    else if (came_out == verdict::lower) all.wins += 1;
-                    else all.losses += 1;
-                });
+scores scores_of(const measured_cell& cell) {
+    scores all;
+    compare_all(cell, [&](const std::string&, const std::string& other, const char*, double,
+                          verdict came_out) {
+        score& which = blocks(other) ? all.blocking : all.readiness;
+        if (came_out == verdict::tie) which.ties += 1;
+        else if (came_out == verdict::lower) which.wins += 1;
+        else which.losses += 1;
+    });
     return all;
 }
 

@@ -33,8 +33,10 @@ struct estimate {
     double median = 0;
     interval range;
     std::size_t runs = 0;
-    /// Fewer than three runs have no interval worth the name: whatever they show is a tie.
-    [[nodiscard]] bool sound() const noexcept { return runs >= 3; }
+    /// Fewer runs have no interval worth the name (that of three holds the true median 75 times of
+    /// 100): whatever they show is a tie.
+    static constexpr std::size_t runs_min = 5;
+    [[nodiscard]] bool sound() const noexcept { return runs >= runs_min; }
 };
 
 struct summary {
@@ -45,16 +47,17 @@ struct summary {
     estimate cpu;
     estimate tail;            // of an open loop alone: what waits in a closed one is not asked
     double system_share = 0;  // of the CPU time
-    double switches = 0;      // of context, in a request
+    std::optional<double> switches;  // of context, in a request; where it can be told
     std::optional<double> syscalls;
     std::optional<double> completions_per_call;
+    std::string counted_with;     // perf, or strace: of whole runs
     double connection_bytes = 0;  // of resident memory, for each connection
     double lost_share = 0;        // UDP
     double megabytes = 0;         // of replies, a second
     double generator_share = 0;   // largest of a run
     histogram latency;            // of all runs that counted, merged
     histogram setup;
-    std::string invalid;  // open loop: why the latencies are the generator's own; or empty
+    std::string invalid;  // open loop: why the latencies say nothing; empty when they do
     std::string details;
     std::size_t disturbed = 0;
     std::vector<std::string> errors;
@@ -65,7 +68,7 @@ bool counts(const run_result& run);
 summary summarise(const measured_server& server, const load_options& load);
 
 /// The reference measured twice: how far it comes out from itself, as shares. Nothing smaller is a
-/// difference.
+/// difference; infinite when there were too few runs to know.
 struct noise_floors {
     double cpu = 0, rate = 0, tail = 0;
 };
@@ -89,7 +92,16 @@ std::vector<loss> losses_of(const measured_cell& cell);
 /// How many comparisons of the same kind came out the other way, and as ties.
 struct score {
     std::size_t wins = 0, ties = 0, losses = 0;
+    score& operator+=(const score& more) {
+        wins += more.wins;
+        ties += more.ties;
+        losses += more.losses;
+        return *this;
+    }
 };
-score score_of(const measured_cell& cell);
+struct scores {
+    score readiness, blocking;  // against epoll and poll(2); against threads
+};
+scores scores_of(const measured_cell& cell);
 
 }  // namespace anel_bench

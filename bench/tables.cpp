@@ -11,6 +11,7 @@
 
 #include "answer.hpp"
 #include "environment.hpp"
+#include "load_report.hpp"
 #include "text.hpp"
 
 namespace anel_bench {
@@ -69,7 +70,7 @@ std::string difference_text(const ring_gain& gain) {
 std::string answer_text(const comparison& all) {
     std::vector<std::vector<std::string>> rows{
         {"CPU ns for a request", "epoll", "uring", "difference", "calls saved", "worth", "anel's"}};
-    std::size_t less = 0, more = 0;
+    std::size_t by_hand = 0, less = 0, more = 0;
     for (const auto& cell : all.cells) {
         std::vector<std::string> row{cell.work.name, "–", "–", "", "", "", ""};
         for (const ring_gain& gain : gains_of(cell)) {
@@ -87,16 +88,18 @@ std::string answer_text(const comparison& all) {
             less += gain.cpu == verdict::lower ? 1 : 0;
             more += gain.cpu == verdict::higher ? 1 : 0;
         }
+        by_hand += row[1] != "–" ? 1 : 0;
         if (row[1] != "–" || !row.back().empty()) rows.push_back(row);
     }
     if (rows.size() == 1) return "";
-    const std::size_t loads = rows.size() - 1;
     const bool counted =
         std::any_of(rows.begin() + 1, rows.end(), [](const auto& row) { return !row[4].empty(); });
     std::string text = "\nis io_uring faster here?\n" + table(rows);
-    std::string note = format("uring and epoll are by hand; anel's: the difference of its two. "
-                              "io_uring by hand needs less CPU in %zu of %zu loads, more in %zu.",
-                              less, loads, more);
+    std::string note = "uring and epoll are by hand; anel's: the difference of its two.";
+    if (by_hand > 0) {
+        note += format(" io_uring by hand needs less CPU in %zu of %zu loads, more in %zu.", less,
+                       by_hand, more);
+    }
     note += counted ? format(" worth: what the calls saved would be, at %.0f ns, which an empty "
                              "system call takes here.",
                              all.empty_call_ns)
@@ -133,6 +136,12 @@ std::string compare_heading(const comparison& all) {
     if (all.places.server && all.places.load) {
         text += format("server on CPU %d, load on CPU %d; %s: no network card.", *all.places.server,
                        *all.places.load, all.places.topology().c_str());
+        if (all.places.siblings) text += "\n! the two CPUs share a core, and slow each other";
+        if (all.places.interrupts_apart) {
+            text +=
+                "\n! this kernel keeps the time of interrupts apart: that of the server's CPU is "
+                "added to its own";
+        }
     } else {
         text += "fewer than two usable CPUs: nothing is pinned; " + all.places.topology() + ".";
     }
@@ -165,8 +174,8 @@ std::string cell_text(const measured_cell& cell) {
                                     figures[i].errors.size(), figures[i].errors.front().c_str()));
         }
         if (!figures[i].invalid.empty()) {
-            notes += wrapped(format("! %s: INVALID, generator-bound: %s", server.spec.name.c_str(),
-                                    figures[i].invalid.c_str()));
+            notes += wrapped(
+                format("! %s: INVALID, %s", server.spec.name.c_str(), figures[i].invalid.c_str()));
         }
         if (figures[i].lost_share > 0) {
             notes += format("  %s lost %.4f %% of the datagrams\n", server.spec.name.c_str(),
@@ -174,15 +183,19 @@ std::string cell_text(const measured_cell& cell) {
         }
     }
     const std::string head = "\n" + cell.work.title + "\n" + table(rows);
-    std::string text =
-        format("noise floor ±%s: the reference measured twice.", percent(noise.cpu, 1).c_str());
+    std::string text = "noise floor unknown: too few runs, so that all are ties.";
+    if (std::isfinite(noise.cpu)) {
+        text =
+            format("noise floor ±%s: the reference measured twice.", percent(noise.cpu, 1).c_str());
+    }
     if (cell.work.load.mode != load_mode::closed) {
-        text += format(" %s requests/s are due, whatever the server does; p99 ±%s.",
-                       whole(cell.work.load.rate).c_str(), percent(noise.tail, 0).c_str());
+        text += format(" %s requests/s are due, whatever the server does.",
+                       whole(cell.work.load.rate).c_str());
+        if (std::isfinite(noise.tail)) text += " p99 ±" + percent(noise.tail, 0) + ".";
     }
     text += format(" Generator: up to %s of its core.", percent(generator, 0).c_str());
-    if (generator > 0.95) text += " It may set the rate: compare the CPU time.";
-    if (!reference.cpu.sound()) text += " Fewer than three runs (?) decide nothing.";
+    if (generator > generator_full) text += " It may set the rate: compare the CPU time.";
+    if (!reference.cpu.sound()) text += " Fewer than five runs (?) decide nothing.";
     if (disturbed > 0) text += format(" %zu disturbed runs discarded.", disturbed);
     return head + wrapped(text) + notes;
 }
@@ -218,13 +231,12 @@ std::string curves_text(const std::vector<saturation_curve>& curves) {
 }
 
 std::string conclusions_text(const comparison& all) {
-    score total;
+    scores total;
     std::string losses;
     for (const auto& cell : all.cells) {
-        const score one = score_of(cell);
-        total.wins += one.wins;
-        total.ties += one.ties;
-        total.losses += one.losses;
+        const scores one = scores_of(cell);
+        total.readiness += one.readiness;
+        total.blocking += one.blocking;
         for (const loss& lost : losses_of(cell)) {
             losses += wrapped(format("  %s: %s is %.2f× worse than %s in %s", lost.workload.c_str(),
                                      lost.ring.c_str(), lost.factor, lost.other.c_str(),
@@ -232,9 +244,13 @@ std::string conclusions_text(const comparison& all) {
         }
     }
     std::string text = answer_text(all);
-    text += format("\nwhere io_uring loses (of %zu comparisons: %zu better, %zu ties, "
-                   "%zu worse)\n",
-                   total.wins + total.ties + total.losses, total.wins, total.ties, total.losses);
+    const auto of = [](const char* what, const score& sum) {
+        return format("  against %s: %zu better, %zu ties, %zu worse\n", what, sum.wins, sum.ties,
+                      sum.losses);
+    };
+    text += "\nwhere io_uring loses, in CPU time, in rates that the servers set, in p99 of open "
+            "loops\n" +
+            of("epoll and poll(2)", total.readiness) + of("blocking threads", total.blocking);
     text += losses.empty() ? "  nowhere in this run\n" : losses;
     if (all.outside) text += agreement_text(*all.outside);
     else if (all.complete) text += "\nagreement with another tool: not checked, no wrk\n";

@@ -10,9 +10,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <vector>
 
+#include "clocks.hpp"
 #include "peer.hpp"
 #include "report.hpp"
 #include "text.hpp"
@@ -32,6 +36,19 @@ void run_ip(const std::vector<std::string>& arguments, std::optional<int> networ
     std::string text = "ip";
     for (const auto& word : arguments) text += " " + word;
     throw std::runtime_error(text + ": " + status.text());
+}
+
+bool share_a_core(int one, int other) {
+    std::ifstream file(format("/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", one));
+    std::string list;  // "0,32" or "0-1"
+    std::getline(file, list);
+    std::istringstream ranges(list);
+    for (std::string range; std::getline(ranges, range, ',');) {
+        int first = 0, last = 0;
+        const int numbers = std::sscanf(range.c_str(), "%d-%d", &first, &last);
+        if (numbers >= 1 && other >= first && other <= (numbers == 2 ? last : first)) return true;
+    }
+    return false;
 }
 
 void own_network() {
@@ -89,10 +106,13 @@ placement plan_placement() {
     for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
         if (CPU_ISSET(static_cast<unsigned>(cpu), &allowed)) cpus.push_back(cpu);
     }
-    if (cpus.size() >= 2) {
-        plan.server = cpus[0];
-        plan.load = cpus[1];
-    }
+    if (cpus.size() < 2) return plan;
+    plan.server = cpus[0];
+    const auto other = std::find_if(cpus.begin() + 1, cpus.end(),
+                                    [&](int cpu) { return !share_a_core(cpus[0], cpu); });
+    plan.siblings = other == cpus.end();
+    plan.load = plan.siblings ? cpus[1] : *other;
+    plan.interrupts_apart = interrupts_are_apart();
     return plan;
 }
 

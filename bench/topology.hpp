@@ -36,7 +36,9 @@ private:
 struct placement {
     std::optional<int> server;
     std::optional<int> load;
-    std::size_t online = 0;  // CPUs of the machine, whether this process may use them or not
+    bool siblings = false;          // the two share a core: what one does slows the other
+    bool interrupts_apart = false;  // see interrupts_are_apart()
+    std::size_t online = 0;         // CPUs of the machine, whether this process may use them or not
     std::shared_ptr<veth_pair> veth;  // null: loopback
 
     [[nodiscard]] std::string host() const { return veth ? veth->server_host : "127.0.0.1"; }

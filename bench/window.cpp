@@ -13,8 +13,18 @@ measured_window::accounts measured_window::read() const {
     // A server that has died has no accounts any more: then its connections are broken.
     if (options_.server_pid != 0) {
         now.server = read_process(options_.server_pid).value_or(process_usage{});
+        // A file for each thread of the server: an open loop would be late meanwhile.
+        if (options_.mode == load_mode::closed) {
+            now.switches = read_context_switches(options_.server_pid);
+        }
     }
-    now.machine = read_machine_time();
+    now.machine = read_cpu_time(options_.cpus);
+    if (options_.interrupts_apart) {
+        const auto of_server = read_cpu_time({options_.cpus.at(0)}).interrupts;
+        now.server.cpu += of_server;
+        now.server.system += of_server;
+        now.own.cpu += read_cpu_time({options_.cpus.at(1)}).interrupts;
+    }
     return now;
 }
 
@@ -33,7 +43,7 @@ void measured_window::close() {
     result_.own_cpu = after.own.cpu - before_.own.cpu;
     result_.server_cpu = after.server.cpu - before_.server.cpu;
     result_.server_system = after.server.system - before_.server.system;
-    result_.server_switches = after.server.switches - before_.server.switches;
+    result_.server_switches = after.switches - before_.switches;
     result_.server_resident = after.server.resident;
     result_.machine_busy = after.machine.busy - before_.machine.busy;
     result_.machine_stolen = after.machine.stolen - before_.machine.stolen;

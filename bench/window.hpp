@@ -31,7 +31,8 @@ private:
     struct accounts {
         process_usage own;
         process_usage server;
-        machine_time machine;
+        std::int64_t switches = 0;
+        cpu_time machine;
     };
     [[nodiscard]] accounts read() const;
 

@@ -116,7 +116,8 @@ std::vector<workload> known_workloads() {
          .load = {.connections = 64, .size = 64, .times = 16, .slow = 64}},
         {.name = "udp",
          .title = "UDP, 64 sockets, datagrams of 64 B",
-         .shows = "one datagram a call, no stream to gather from",
+         .shows =
+             "no stream to gather from; up to 64 datagrams a call, but for threads, asio, tokio",
          .load = {.connections = 64, .size = 64, .udp = true}},
         {.name = "udp-half-load",
          .title = "open loop: UDP, 64 sockets, 64 B, at 50 % of the maximum",

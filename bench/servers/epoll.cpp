@@ -11,6 +11,7 @@
 
 #include <array>
 
+#include "datagrams.hpp"
 #include "server.hpp"
 
 namespace {
@@ -24,7 +25,6 @@ class loop {
 public:
     loop(int socket, const server::options& given, bool edge)
         : socket_(socket), rules_(given), edge_(edge), buffer_(rules_.receive_max()) {
-        if (given.udp) buffer_.resize(65536);
         if (epoll_ < 0) server::die("epoll_create1", errno);
         watch(EPOLL_CTL_ADD, socket_, EPOLLIN);
     }
@@ -37,7 +37,7 @@ public:
             for (int i = 0; i < n; ++i) {
                 const int fd = events[static_cast<std::size_t>(i)].data.fd;
                 if (fd != socket_) serve(fd, events[static_cast<std::size_t>(i)].events);
-                else if (udp) answer_datagrams();
+                else if (udp) datagrams_.answer(socket_);
                 else accept_all();
             }
         }
@@ -106,17 +106,6 @@ private:
         return true;
     }
 
-    void answer_datagrams() {
-        for (;;) {
-            sockaddr_in peer{};
-            socklen_t length = sizeof peer;
-            auto* from = reinterpret_cast<sockaddr*>(&peer);
-            const ssize_t n = recvfrom(socket_, buffer_.data(), buffer_.size(), 0, from, &length);
-            if (n < 0) return;
-            sendto(socket_, buffer_.data(), static_cast<std::size_t>(n), 0, from, length);
-        }
-    }
-
     bool drop(int fd) {
         at(fd) = {};
         close(fd);  // also leaves the epoll set
@@ -129,6 +118,7 @@ private:
     int epoll_ = epoll_create1(0);
     std::vector<char> buffer_;
     std::vector<connection> connections_;  // by descriptor
+    server::datagrams datagrams_;
 };
 
 }  // namespace
@@ -138,7 +128,8 @@ int main(int argc, char** argv) {
     const auto given = server::start(edge ? argc - 1 : argc, edge ? argv + 1 : argv);
     const int socket = given.udp ? server::bound_socket(given, SOCK_NONBLOCK)
                                  : server::listening_socket(given, SOCK_NONBLOCK);
-    server::announce(socket, edge ? "epoll-edge" : "epoll",
-                     edge ? "edge-triggered, one thread" : "level-triggered, one thread");
+    std::string details = edge ? "edge-triggered" : "level-triggered";
+    if (given.udp) details += ", recvmmsg, sendmmsg";
+    server::announce(socket, edge ? "epoll-edge" : "epoll", details + ", one thread");
     loop(socket, given, edge).run(given.udp);
 }

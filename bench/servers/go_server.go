@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"net"
@@ -18,7 +17,10 @@ import (
 func session(conn net.Conn, times int, size int, work time.Duration) {
 	defer conn.Close()
 	buffer := make([]byte, size)
-	var answer []byte
+	var answer, whole []byte
+	if times > 1 {
+		whole = make([]byte, size*times)
+	}
 	for {
 		n, err := conn.Read(buffer)
 		if err != nil {
@@ -31,9 +33,13 @@ func session(conn net.Conn, times int, size int, work time.Duration) {
 		if times == 1 {
 			answer = buffer[:n]
 		} else {
-			answer = answer[:0]
-			for _, b := range buffer[:n] {
-				answer = append(answer, bytes.Repeat([]byte{b}, times)...)
+			answer = whole[:n*times]
+			for i, b := range buffer[:n] {
+				part := answer[i*times : (i+1)*times]
+				part[0] = b
+				for done := 1; done < times; done *= 2 {
+					copy(part[done:], part[:done])
+				}
 			}
 		}
 		if _, err := conn.Write(answer); err != nil {

@@ -10,6 +10,7 @@
 
 #include <memory>
 
+#include "datagrams.hpp"
 #include "ring.hpp"
 
 namespace {
@@ -81,33 +82,12 @@ private:
 // The ring waits, and one call moves all the datagrams that are there. With 64 receives in
 // flight, or a multishot one, each datagram costs a completion and a submission of its own.
 [[noreturn]] void serve_datagrams(int fd) {
-    constexpr std::size_t most = 64;
-    constexpr std::size_t longest = 2048;
     server::ring ring;
-    std::vector<char> buffers(most * longest);
-    std::vector<sockaddr_in> peers(most);
-    std::vector<iovec> bytes(most);
-    std::vector<mmsghdr> headers(most);
-    std::size_t used = most;  // headers that are not ready for a receive
+    server::datagrams batch;
     for (;;) {
         io_uring_prep_poll_add(ring.next(), fd, POLLIN);
         ring.turn([](const io_uring_cqe&) {});
-        for (std::size_t i = 0; i < used; ++i) {
-            bytes[i] = {&buffers[i * longest], longest};
-            headers[i] = {};
-            headers[i].msg_hdr.msg_name = &peers[i];
-            headers[i].msg_hdr.msg_namelen = sizeof peers[i];
-            headers[i].msg_hdr.msg_iov = &bytes[i];
-            headers[i].msg_hdr.msg_iovlen = 1;
-        }
-        const int n = recvmmsg(fd, headers.data(), most, MSG_DONTWAIT, nullptr);
-        used = n > 0 ? static_cast<std::size_t>(n) : 0;
-        for (std::size_t i = 0; i < used; ++i) bytes[i].iov_len = headers[i].msg_len;
-        for (std::size_t sent = 0; sent < used;) {
-            const int more =
-                sendmmsg(fd, &headers[sent], static_cast<unsigned>(used - sent), MSG_DONTWAIT);
-            sent += more > 0 ? static_cast<std::size_t>(more) : 1;  // that one is lost
-        }
+        batch.answer(fd);
     }
 }
 

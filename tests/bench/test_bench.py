@@ -31,9 +31,9 @@ def anel_bench(*arguments, expect=0):
 class Server:
     """One of the servers by hand, on a free port."""
 
-    def __init__(self, *command):
+    def __init__(self, *command, on="127.0.0.1:0"):
         self.process = subprocess.Popen([os.path.join(BENCH, "servers", command[0]), *command[1:],
-                                         "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+                                         on], stdout=subprocess.PIPE, text=True)
         self.address = re.match(r"listening on (\S+) \(", self.process.stdout.readline())[1]
 
     def __enter__(self):
@@ -77,6 +77,22 @@ class Generator(unittest.TestCase):
             self.assertGreater(result["requests"], 0)
             self.assertEqual(result["lost"], 0)
 
+    def test_a_server_on_ipv6(self):
+        try:
+            with socket.create_server(("::1", 0), family=socket.AF_INET6):
+                pass
+        except OSError:
+            self.skipTest("no IPv6 here")
+        echo = os.path.join(os.environ["ANEL_BIN"], "examples", "tcp_echo")
+        with Server(echo, on="[::1]:0") as server:
+            self.assertGreater(load(server, "--connections", "2", *SHORT)["requests"], 0)
+
+    def test_what_is_no_address_is_refused(self):
+        for text in ("localhost:7777", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "::1:7777",
+                     "[127.0.0.1]:7777", "127.0.0.1:7777x", ":7777"):
+            ran = anel_bench("load", text, expect=1)
+            self.assertIn("not an ADDRESS:PORT", ran.stderr, text)
+
     def silent_socket(self):
         silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.addCleanup(silent.close)
@@ -99,6 +115,16 @@ class Generator(unittest.TestCase):
                          "--rate", "1000", "--warmup", "0", "--seconds", "0.5", expect=1)
         result = json.loads(ran.stdout)
         self.assertEqual(result["lost"], round(result["offered_per_s"] * result["window_s"]))
+
+    def test_what_waits_when_the_window_closes_is_answered_and_counted(self):
+        with Server("epoll", "--work", "1000") as server:  # a thousand answers a second
+            result = load(server, "--connections", "4", "--rate", "3000", "--seconds", "0.5",
+                          "--warmup", "0")
+        offered = round(result["offered_per_s"] * result["window_s"])
+        self.assertGreater(offered, 1400)
+        self.assertEqual(result["latency_ns"]["count"], offered)
+        self.assertGreater(result["latency_ns"]["p99"], 700e6)  # the last of them waited a second
+        self.assertEqual(result["unanswered_share"], 0)
 
     def test_a_rate_that_nobody_can_send_is_invalid_and_ends(self):
         for options in ((), ("--udp",)):
