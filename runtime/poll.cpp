@@ -1,7 +1,9 @@
 // poll.cpp: readiness by poll(2), which every system has.
 //
 // The set of descriptors is an array that the kernel reads whole at each wait: simple, and linear
-// in the number of connections.
+// in the number of connections. Until it comes to one that is ready it enters itself into the wait
+// queue of each, and leaves them all before it returns, which costs more than all the rest: so
+// those that were busy last stand in front.
 // SPDX-License-Identifier: MIT
 #include "runtime/backends.hpp"
 #include "runtime/readiness.hpp"
@@ -12,6 +14,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace anel {
@@ -27,30 +30,40 @@ public:
         const auto wanted = static_cast<short>((reading ? POLLIN : 0) | (writing ? POLLOUT : 0));
         const auto index = static_cast<std::size_t>(fd);
         if (index >= place_.size()) place_.resize(index + index / 2 + 16, absent);
-        if (place_[index] != absent) {
-            if (wanted == 0) remove(index);
-            else set_[place_[index]].events = wanted;
-        } else if (wanted != 0) {
-            set_.push_back({fd, wanted, 0});
+        if (place_[index] == absent) {
+            if (wanted == 0) return 0;
+            set_.push_back({off(fd), wanted, 0});
             place_[index] = static_cast<std::uint32_t>(set_.size() - 1);
+        }
+        pollfd& entry = set_[place_[index]];
+        if (wanted == 0) {
+            entry.fd = off(fd);  // keeps its place: most are wanted again soon
+        } else if (entry.fd == fd) {
+            entry.events = wanted;
+        } else {
+            entry = {fd, wanted, 0};
+            move_forward(place_[index]);
         }
         return 0;
     }
 
     void forget(int fd) noexcept {
         const auto index = static_cast<std::size_t>(fd);
-        if (index < place_.size() && place_[index] != absent) remove(index);
+        if (index >= place_.size() || place_[index] == absent) return;
+        swap(place_[index], set_.size() - 1);
+        place_[index] = absent;
+        set_.pop_back();
     }
 
     template <class Function>
     bool wait(time_point until, time_point now, Function&& tell) noexcept {
         int count = ::poll(set_.data(), static_cast<nfds_t>(set_.size()), milliseconds(until, now));
         if (count < 0) return errno != EINTR;
-        // Backwards: an entry that leaves the set is replaced by the last one, which was seen
-        // already.
-        for (std::size_t i = set_.size(); count > 0 && i-- > 0;) {
+        // What is told of may be switched off meanwhile, but nothing changes its place: that
+        // happens to those that are wanted again, and to those that go.
+        for (std::size_t i = 0; count > 0 && i < set_.size(); ++i) {
             const pollfd entry = set_[i];
-            if (entry.revents == 0) continue;
+            if (entry.fd < 0 || entry.revents == 0) continue;
             count -= 1;
             const bool bad = (entry.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
             tell(entry.fd, (entry.revents & POLLIN) != 0 || bad,
@@ -71,12 +84,23 @@ private:
         return static_cast<int>(std::min<std::int64_t>(left, longest));
     }
 
-    void remove(std::size_t index) noexcept {
-        const std::uint32_t hole = place_[index];
-        place_[index] = absent;
-        set_[hole] = set_.back();
-        set_.pop_back();
-        if (hole < set_.size()) place_[static_cast<std::size_t>(set_[hole].fd)] = hole;
+    // A descriptor that poll(2) passes over, as it does with every number below 0.
+    static constexpr int off(int fd) noexcept { return ~fd; }
+    static constexpr int on(int fd) noexcept { return fd < 0 ? ~fd : fd; }
+
+    // Half the way to the front, in exchange for whoever stands there: who is busy is in front
+    // after a few times, and who is not drifts back.
+    void move_forward(std::size_t from) noexcept {
+        constexpr std::size_t first = 1;  // behind the waker
+        swap(from, std::max(first, from / 2));
+    }
+
+    void swap(std::size_t one, std::size_t other) noexcept {
+        std::swap(set_[one], set_[other]);
+        for (const std::size_t moved : {one, other}) {
+            place_[static_cast<std::size_t>(on(set_[moved].fd))] =
+                static_cast<std::uint32_t>(moved);
+        }
     }
 
     std::vector<pollfd> set_;
