@@ -213,6 +213,7 @@ void generator::end() {
 }
 
 void generator::handle(connection& c, std::uint32_t events) {
+    if (!c.fd) return;  // given up since the wait, by a request that was due
     if ((events & EPOLLOUT) != 0) {
         if (c.connecting) {
             if (const int error = socket_error(c.fd.get())) {

@@ -152,6 +152,7 @@ void generator::turn(clock::time_point until) {
 }
 
 void generator::receive(endpoint& from) {
+    if (!from.fd) return;  // given up since the wait: another's turn may send here
     const ssize_t n = recv(from.fd.get(), buffer_.data(), buffer_.size(), 0);
     const auto now = clock::now();
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;

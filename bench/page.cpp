@@ -73,6 +73,18 @@ std::string head(const json& data) {
     return text;
 }
 
+/// How small a difference this run could see: "±1.1 to ±5.6 %"; empty when that is not known.
+std::string noise_floors_of(const json& data) {
+    double lowest = 1e300, highest = 0;
+    for (const auto& cell : data.at("cells")) {
+        if (cell.at("noise_floor").is_null()) continue;
+        lowest = std::min(lowest, cell.at("noise_floor").get<double>());
+        highest = std::max(highest, cell.at("noise_floor").get<double>());
+    }
+    if (lowest > highest) return "";
+    return format("±%.1f to ±%.1f %%", 100 * lowest, 100 * highest);
+}
+
 std::string signed_percent(double share) {
     return format("%s%.1f %%", share < 0 ? "−" : "+", 100 * std::abs(share));
 }
@@ -119,6 +131,10 @@ std::string answer(const json& data) {
             format("By hand, it needs less CPU time for a request than epoll in <b>%d of %d</b> "
                    "loads, more in <b>%d</b>; the others are ties. ",
                    less, loads, more);
+    }
+    if (const auto floors = noise_floors_of(data); !floors.empty()) {
+        text += "The reference measured twice differs by " + floors +
+                ", depending on the load: less than that cannot be seen in this run. ";
     }
     return text +
            format(

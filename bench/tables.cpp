@@ -71,6 +71,7 @@ std::string answer_text(const comparison& all) {
     std::vector<std::vector<std::string>> rows{
         {"CPU ns for a request", "epoll", "uring", "difference", "calls saved", "worth", "anel's"}};
     std::size_t by_hand = 0, less = 0, more = 0;
+    double floor = 0;
     for (const auto& cell : all.cells) {
         std::vector<std::string> row{cell.work.name, "–", "–", "", "", "", ""};
         for (const ring_gain& gain : gains_of(cell)) {
@@ -89,6 +90,7 @@ std::string answer_text(const comparison& all) {
             more += gain.cpu == verdict::higher ? 1 : 0;
         }
         by_hand += row[1] != "–" ? 1 : 0;
+        floor = std::max(floor, noise_of(cell).cpu);
         if (row[1] != "–" || !row.back().empty()) rows.push_back(row);
     }
     if (rows.size() == 1) return "";
@@ -99,6 +101,10 @@ std::string answer_text(const comparison& all) {
     if (by_hand > 0) {
         note += format(" io_uring by hand needs less CPU in %zu of %zu loads, more in %zu.", less,
                        by_hand, more);
+    }
+    if (std::isfinite(floor)) {
+        note += " Differences below the noise floors, up to ±" + percent(floor, 1) +
+                ", cannot be seen in this run.";
     }
     note += counted ? format(" worth: what the calls saved would be, at %.0f ns, which an empty "
                              "system call takes here.",
@@ -202,9 +208,9 @@ std::string cell_text(const measured_cell& cell) {
 
 std::string curves_text(const std::vector<saturation_curve>& curves) {
     if (curves.empty()) return "";
-    std::vector<std::vector<std::string>> rows{{"Poisson arrivals", "p99 ≤ 1 ms up to", "maximum"}};
+    std::vector<std::vector<std::string>> rows{{"server", "p99 ≤ 1 ms", "maximum"}};
     for (const auto& point : curves.front().points) {
-        rows.front().push_back(format("p99 at %.0f%%", 100 * point.share));
+        rows.front().push_back(format("%.0f%%", 100 * point.share));
     }
     for (const saturation_curve& curve : curves) {
         auto& row = rows.emplace_back();
@@ -222,8 +228,9 @@ std::string curves_text(const std::vector<saturation_curve>& curves) {
             row = kept;
         }
     }
-    return "\nlatency against rate, open loop, ping-pong with 64 connections; 100% is the server's "
-           "own maximum\n" +
+    return "\nlatency against rate, open loop, Poisson arrivals, ping-pong with 64 connections: "
+           "the "
+           "highest\n rate with p99 ≤ 1 ms, and p99 at shares of the server's own maximum\n" +
            table(rows) +
            "≥: no valid point above it misses the objective. INVALID: generator-bound, it sent "
            "late; "

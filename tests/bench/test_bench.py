@@ -116,6 +116,17 @@ class Generator(unittest.TestCase):
         result = json.loads(ran.stdout)
         self.assertEqual(result["lost"], round(result["offered_per_s"] * result["window_s"]))
 
+    def test_a_server_that_goes_is_counted_once_for_each_connection(self):
+        for kind in ((), ("--udp",)):
+            with self.subTest(kind), Server("epoll", *kind) as server:
+                kill = threading.Timer(0.4, server.process.kill)
+                kill.start()
+                result = load(server, *kind, "--connections", "16", "--rate", "20000",
+                              "--seconds", "0.5", "--warmup", "0.2", expect=1)
+                errors = result["errors"]
+                self.assertEqual(errors["corrupted"], 0)
+                self.assertEqual(errors["broken_off"] + errors["unanswered"], 16)
+
     def test_what_waits_when_the_window_closes_is_answered_and_counted(self):
         with Server("epoll", "--work", "1000") as server:  # a thousand answers a second
             result = load(server, "--connections", "4", "--rate", "3000", "--seconds", "0.5",
