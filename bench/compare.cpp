@@ -125,7 +125,7 @@ public:
             std::fputs(cell_text(cell).c_str(), stdout);
             std::fflush(stdout);
         }
-        for (saturation_curve& curve : all_.curves) measure(curve);
+        measure_curves();
         line_.erase();
         std::fputs(curves_text(all_.curves).c_str(), stdout);
         turns_.take(ctrl_c_);
@@ -217,20 +217,31 @@ private:
         return static_cast<std::size_t>(counted) < wanted && runs.back().error.empty();
     }
 
-    void measure(saturation_curve& curve) {
-        turns_.take(ctrl_c_);
-        curve.maximum = maximum_of(curve.spec, curve_workload);
+    /// In rounds too, all servers at one share of their maximum after the other: a bad minute would
+    /// else be the knee of a single one.
+    void measure_curves() {
+        for (saturation_curve& curve : all_.curves) {
+            curve.maximum = maximum_of(curve.spec, curve_workload);
+        }
         // As many rounds again where disturbed runs were discarded.
         for (std::size_t round = 0; round < 2 * curve_rounds(); ++round) {
-            for (curve_point& point : curve.points) {
-                if (round >= curve_rounds() && !lacks(point.runs, curve_rounds())) continue;
-                line_.step(format("%s at %.0f %%", curve.spec.name.c_str(), 100 * point.share),
-                           run_takes());
-                load_options load = curve.load;
-                load.rate = point.offered = std::max(1.0, point.share * curve.maximum);
-                point.runs.push_back(one_run(curve.spec, load));
+            turns_.take(ctrl_c_);
+            for (std::size_t at = 0; !all_.curves.empty() && at < all_.curves[0].points.size();
+                 ++at) {
+                for (saturation_curve& curve : all_.curves) {
+                    curve_point& point = curve.points[at];
+                    if (round >= curve_rounds() && !lacks(point.runs, curve_rounds())) continue;
+                    measure(curve, point);
+                }
             }
         }
+    }
+    void measure(const saturation_curve& curve, curve_point& point) {
+        line_.step(format("%s at %.0f %%", curve.spec.name.c_str(), 100 * point.share),
+                   run_takes());
+        load_options load = curve.load;
+        load.rate = point.offered = std::max(1.0, point.share * curve.maximum);
+        point.runs.push_back(one_run(curve.spec, load));
     }
 
     /// The reference, which is faster than any client; itself with work to do, so that it decides

@@ -212,6 +212,24 @@ json json_of(const outside_measurement& out) {
     return {{"tool", out.tool}, {"agreement_within", agreement_within}, {"points", points}};
 }
 
+/// What fits into a line is one, and so is a run: a file that a person can read and compare.
+std::string laid_out(const json& value, std::size_t depth = 0) {
+    constexpr std::size_t columns = 100, depth_of_runs = 6;
+    std::string line = value.dump();
+    if (line.size() + depth <= columns || depth >= depth_of_runs || value.is_primitive()) {
+        return line;
+    }
+    std::string text(1, line.front());
+    for (const auto& [key, item] : value.items()) {
+        text += text.size() > 1 ? ",\n" : "\n";
+        text.append(depth + 1, ' ');
+        if (value.is_object()) text += json(key).dump() + ": ";
+        text += laid_out(item, depth + 1);
+    }
+    text += "\n" + std::string(depth, ' ') + line.back();
+    return text;
+}
+
 }  // namespace
 
 json comparison_json(const comparison& all) {
@@ -264,7 +282,7 @@ void write_file(const std::string& path, const std::string& text) {
 void write_report(const comparison& all) {
     const std::filesystem::path directory = all.options.directory;
     const json data = comparison_json(all);
-    write_file(directory / "data.json", data.dump(1) + "\n");
+    write_file(directory / "data.json", laid_out(data) + "\n");
     write_file(directory / "index.html", page_of(data));
     const std::string script = directory / "repro.sh";
     write_file(script, "#!/bin/sh\n# repro.sh: repeats this comparison, from the top of the source "
