@@ -349,9 +349,10 @@ std::string memory_per_connection(const json& data) {
     }
     return figure(
         "memory", "Resident memory for a connection", plot.done(),
-        format("Growth of the server's resident memory with %.0f connections (%s), divided "
+        format("Growth of the server's resident memory with %s connections (%s), divided "
                "by them; logarithmic.%s The kernel's memory for sockets is not part of it.",
-               connections, most->at("workload").get<std::string>().c_str(),
+               grouped(static_cast<std::uint64_t>(connections)).c_str(),
+               most->at("workload").get<std::string>().c_str(),
                connections < 1000 ? " With so few, what does not depend on their number "
                                     "weighs heavily: a full run has 10,100."
                                   : ""));
