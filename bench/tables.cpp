@@ -66,16 +66,27 @@ std::string difference_text(const ring_gain& gain) {
     return format("%+.1f%%%s", 100 * gain.difference(), gain.cpu == verdict::tie ? " tie" : "");
 }
 
-/// What the comparison was made for, in one table.
+/// What the comparison was made for, in one table: by hand, and anel beside it; or anel alone.
 std::string answer_text(const comparison& all) {
-    std::vector<std::vector<std::string>> rows{
-        {"CPU ns for a request", "epoll", "uring", "difference", "calls saved", "worth", "anel's"}};
-    std::size_t by_hand = 0, less = 0, more = 0;
-    double floor = 0;
+    std::vector<std::vector<ring_gain>> gains;  // of each cell
+    bool by_hand = false;
     for (const auto& cell : all.cells) {
-        std::vector<std::string> row{cell.work.name, "–", "–", "", "", "", ""};
-        for (const ring_gain& gain : gains_of(cell)) {
-            if (gain.ring != "uring") {
+        gains.push_back(gains_of(cell));
+        for (const ring_gain& gain : gains.back()) by_hand = by_hand || gain.ring == "uring";
+    }
+    const std::string main = by_hand ? "uring" : "anel-io_uring";
+    std::vector<std::vector<std::string>> rows{
+        {"CPU ns for a request", "epoll", "io_uring", "difference", "calls saved", "worth"}};
+    if (by_hand) rows.front().emplace_back("anel's");
+    std::size_t less = 0, more = 0;
+    double floor = 0;
+    bool counted = false;
+    for (std::size_t i = 0; i < gains.size(); ++i) {
+        if (gains[i].empty()) continue;
+        std::vector<std::string> row(rows.front().size());
+        row[0] = all.cells[i].work.name;
+        for (const ring_gain& gain : gains[i]) {
+            if (gain.ring != main) {
                 row.back() = difference_text(gain);
                 continue;
             }
@@ -85,32 +96,31 @@ std::string answer_text(const comparison& all) {
             if (const auto worth = gain.worth_of_calls(all.empty_call_ns)) {
                 row[4] = format("%.2f", *gain.calls_saved);
                 row[5] = format("%+.1f%%", 100 * *worth);
+                counted = true;
             }
             less += gain.cpu == verdict::lower ? 1 : 0;
             more += gain.cpu == verdict::higher ? 1 : 0;
         }
-        by_hand += row[1] != "–" ? 1 : 0;
-        floor = std::max(floor, noise_of(cell).cpu);
-        if (row[1] != "–" || !row.back().empty()) rows.push_back(row);
+        floor = std::max(floor, noise_of(all.cells[i]).cpu);
+        rows.push_back(row);
     }
     if (rows.size() == 1) return "";
-    const bool counted =
-        std::any_of(rows.begin() + 1, rows.end(), [](const auto& row) { return !row[4].empty(); });
-    std::string text = "\nis io_uring faster here?\n" + table(rows);
-    std::string note = "uring and epoll are by hand; anel's: the difference of its two.";
-    if (by_hand > 0) {
-        note += format(" io_uring by hand needs less CPU in %zu of %zu loads, more in %zu.", less,
-                       by_hand, more);
-    }
+    std::string note = by_hand ? "epoll and io_uring by hand; anel's: the difference of its two."
+                               : "Both of anel.";
+    note += format(" io_uring needs less CPU in %zu of %zu loads, more in %zu.", less,
+                   rows.size() - 1, more);
     if (std::isfinite(floor)) {
         note += " Differences below the noise floors, up to ±" + percent(floor, 1) +
                 ", cannot be seen in this run.";
     }
-    note += counted ? format(" worth: what the calls saved would be, at %.0f ns, which an empty "
-                             "system call takes here.",
-                             all.empty_call_ns)
-                    : " System calls were not counted: no perf and no strace, or not allowed.";
-    return text + wrapped(note);
+    if (counted) {
+        note += format(" worth: what the calls saved would be, at %.0f ns, which an empty system "
+                       "call takes here.",
+                       all.empty_call_ns);
+    } else if (all.options.count_calls) {
+        note += " System calls were not counted: no perf and no strace, or not allowed.";
+    }
+    return "\nis io_uring faster here?\n" + table(rows) + wrapped(note);
 }
 
 std::string agreement_text(const outside_measurement& out) {

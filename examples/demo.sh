@@ -65,8 +65,9 @@ echo "exit code $code"
 
 if [ -x "$1/bench/anel-bench" ]; then
     say 'what an echo costs: io_uring, epoll, poll and a blocking thread per connection'
+    # A busy machine too has to give figures here.
     "$1/bench/anel-bench" compare --servers anel-io_uring,anel-epoll,anel-poll,threads \
-        --workloads ping-pong --rounds 3 --no-curves --busy-machine  # figures on any machine
+        --workloads ping-pong --rounds 5 --seconds 0.25 --no-curves --busy-machine
 fi
 
 cat <<END
