@@ -40,19 +40,6 @@ std::int64_t system_ticks(const fs::path& process) {
     return value;
 }
 
-std::int64_t context_switches(const fs::path& process) {
-    std::int64_t sum = 0;
-    std::error_code gone;
-    for (const auto& thread : fs::directory_iterator(process / "task", gone)) {
-        std::ifstream file(thread.path() / "status");
-        for (std::string line; std::getline(file, line);) {
-            if (line.find("voluntary_ctxt_switches:") == std::string::npos) continue;
-            sum += std::atoll(line.c_str() + line.find(':') + 1);
-        }
-    }
-    return sum;
-}
-
 std::int64_t resident_bytes(const fs::path& process) {
     std::ifstream file(process / "statm");
     std::int64_t all = 0, resident = 0;
@@ -75,7 +62,17 @@ std::optional<process_usage> read_process(pid_t pid) {
 }
 
 std::int64_t read_context_switches(pid_t pid) {
-    return context_switches("/proc/" + std::to_string(pid));
+    const fs::path process = "/proc/" + std::to_string(pid);
+    std::int64_t sum = 0;
+    std::error_code gone;
+    for (const auto& thread : fs::directory_iterator(process / "task", gone)) {
+        std::ifstream file(thread.path() / "status");
+        for (std::string line; std::getline(file, line);) {
+            if (line.find("voluntary_ctxt_switches:") == std::string::npos) continue;
+            sum += std::atoll(line.c_str() + line.find(':') + 1);
+        }
+    }
+    return sum;
 }
 
 cpu_time read_cpu_time(const std::vector<int>& cpus) {

@@ -20,7 +20,6 @@
 #include <system_error>
 
 #include "clocks.hpp"
-#include "environment.hpp"
 #include "load_report.hpp"
 #include "peer.hpp"
 #include "progress.hpp"
@@ -171,12 +170,13 @@ private:
     /// After a disturbed run the next would most likely be one as well.
     void wait_until_quiet() {
         constexpr auto look = 200ms;
-        constexpr double quiet = 0.1;  // of the machine; this program sleeps meanwhile
+        constexpr double quiet = 0.1;  // of the CPUs; this program sleeps meanwhile
         for (double share = 1; share > quiet && patience_ > 0s; patience_ -= look) {
-            const auto before = read_cpu_time().busy;
+            const auto before = read_cpu_time(all_.places.cpus()).busy;
             ctrl_c_.wait_readable(-1, std::chrono::steady_clock::now() + look);
-            const std::chrono::duration<double> busy = read_cpu_time().busy - before;
-            share = busy / look / static_cast<double>(all_.places.online);
+            const std::chrono::duration<double> busy =
+                read_cpu_time(all_.places.cpus()).busy - before;
+            share = busy / look / static_cast<double>(all_.places.cpu_count());
         }
     }
     void run(measured_server& server, const load_options& load, const std::string& what) {
@@ -366,7 +366,6 @@ int run_compare(const compare_options& options, const interrupts& ctrl_c) {
     all.options = options;
     all.places = plan_placement();
     if (options.veth) all.places.veth = std::make_shared<veth_pair>(ctrl_c);
-    all.empty_call_ns = empty_system_call_ns();
     all.started = utc_now();
     const auto specs = keep_built(choose(known_servers(), options.servers, "server", options.quick),
                                   options.servers.empty());

@@ -46,8 +46,7 @@ compare_options full_comparison();
 struct comparison {
     compare_options options;
     placement places;
-    double empty_call_ns = 0;  // what entering and leaving the kernel takes on this machine
-    std::string started;       // UTC
+    std::string started;  // UTC
     std::vector<measured_cell> cells;
     std::vector<saturation_curve> curves;
     std::optional<outside_measurement> outside;

@@ -80,8 +80,8 @@ const char* name_of(verdict came_out) {
     return "";
 }
 
-json json_of(const ring_gain& gain, double empty_call_ns) {
-    const auto worth = gain.worth_of_calls(empty_call_ns);
+json json_of(const ring_gain& gain) {
+    const auto worth = gain.worth_of_calls(empty_system_call_ns());
     return {{"ring", gain.ring},
             {"other", gain.other},
             {"ring_cpu_ns", gain.ring_ns},
@@ -134,7 +134,7 @@ json json_of(const measured_server& server, const measured_cell& cell, const sum
 
 json or_null(double value) { return std::isfinite(value) ? json(value) : json(); }
 
-json json_of(const measured_cell& cell, double empty_call_ns) {
+json json_of(const measured_cell& cell) {
     const noise_floors noise = noise_of(cell);
     json one{{"workload", cell.work.name},
              {"title", cell.work.title},
@@ -150,7 +150,7 @@ json json_of(const measured_cell& cell, double empty_call_ns) {
     }
     one["io_uring_and_epoll"] = json::array();
     for (const ring_gain& gain : gains_of(cell)) {
-        one["io_uring_and_epoll"].push_back(json_of(gain, empty_call_ns));
+        one["io_uring_and_epoll"].push_back(json_of(gain));
     }
     const auto counts_of = [](const score& all) {
         return json{{"better", all.wins}, {"ties", all.ties}, {"worse", all.losses}};
@@ -239,7 +239,7 @@ json comparison_json(const comparison& all) {
               {"started", all.started},
               {"command", all.options.command},
               {"machine", environment_line()},
-              {"empty_system_call_ns", all.empty_call_ns},
+              {"empty_system_call_ns", empty_system_call_ns()},
               {"optimised_build", built_optimised()},
               {"disturbed_runs_count", all.options.count_disturbed},
               {"rounds", all.options.rounds},
@@ -260,9 +260,7 @@ json comparison_json(const comparison& all) {
     }
     data["cells"] = json::array();
     for (const auto& cell : all.cells) {
-        if (!cell.servers.front().runs.empty()) {
-            data["cells"].push_back(json_of(cell, all.empty_call_ns));
-        }
+        if (!cell.servers.front().runs.empty()) data["cells"].push_back(json_of(cell));
     }
     data["curves"] = json::array();
     for (const auto& curve : all.curves) {

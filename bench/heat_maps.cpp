@@ -34,6 +34,10 @@ const json* find_server(const json& cell, const std::string& name) {
     return nullptr;
 }
 
+estimate estimate_in(const json& value) {
+    return {value.at("median"), {value.at("low"), value.at("high")}, value.at("runs")};
+}
+
 /// The requests that `own` serves for the CPU time of one of `other`.
 std::string ratio_of(const json* cell, const pair_of_servers& pair) {
     const json* own = cell ? find_server(*cell, pair.own) : nullptr;
@@ -43,9 +47,8 @@ std::string ratio_of(const json* cell, const pair_of_servers& pair) {
     const auto& b = other->at("cpu_ns_per_request");
     const double ratio = b.at("median").get<double>() / a.at("median").get<double>();
     const auto& noise = cell->at("noise_floor");
-    const bool tie = a.at("runs") < estimate::runs_min || b.at("runs") < estimate::runs_min ||
-                     (a.at("low") <= b.at("high") && b.at("low") <= a.at("high")) ||
-                     noise.is_null() || std::abs(1 / ratio - 1) <= noise.get<double>();
+    const bool tie = noise.is_null() ||
+                     compare(estimate_in(a), estimate_in(b), noise.get<double>()) == verdict::tie;
     // Twice as good is as dark as twice as bad.
     const double strength = std::min(1.0, std::abs(std::log2(ratio)));
     return format("<td class=\"%s\" style=\"--strength:%.0f%%\">%.2f%s</td>",
@@ -53,10 +56,6 @@ std::string ratio_of(const json* cell, const pair_of_servers& pair) {
                   : ratio > 1 ? "win"
                               : "loss",
                   15 + 75 * strength, ratio, tie ? " tie" : "");
-}
-
-std::string size_text(std::size_t bytes) {
-    return bytes % 1024 == 0 ? format("%zu KiB", bytes / 1024) : format("%zu B", bytes);
 }
 
 }  // namespace

@@ -113,10 +113,8 @@ run_result run_once(const server_spec& spec, load_options load, const placement&
         load.server = server.address;
         load.sleeps = load.sleeps || !places.load;
         load.server_pid = server.process.pid();
-        if (places.server && places.load) {
-            load.cpus = {*places.server, *places.load};
-            load.interrupts_apart = places.interrupts_apart;
-        }
+        load.cpus = places.cpus();
+        load.interrupts_apart = places.interrupts_apart;
         result.resident_before = read_process(load.server_pid).value_or(process_usage{}).resident;
 
         std::optional<syscall_counter> counter;
@@ -163,7 +161,7 @@ run_result run_once(const server_spec& spec, load_options load, const placement&
     } catch (const std::exception& error) {
         result.error = error.what();
     }
-    const std::size_t cpus = places.server && places.load ? 2 : places.online;
+    const std::size_t cpus = places.cpu_count();
     if (const double others = others_share(result.load, cpus); others > others_max) {
         result.disturbed = format("other processes took %.0f %% of the CPUs", 100 * others);
     } else if (const double stolen = stolen_share(result.load, cpus); stolen > stolen_max) {

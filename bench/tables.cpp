@@ -93,7 +93,7 @@ std::string answer_text(const comparison& all) {
             row[1] = whole(gain.other_ns);
             row[2] = whole(gain.ring_ns);
             row[3] = difference_text(gain);
-            if (const auto worth = gain.worth_of_calls(all.empty_call_ns)) {
+            if (const auto worth = gain.worth_of_calls(empty_system_call_ns())) {
                 row[4] = format("%.2f", *gain.calls_saved);
                 row[5] = format("%+.1f%%", 100 * *worth);
                 counted = true;
@@ -116,7 +116,7 @@ std::string answer_text(const comparison& all) {
     if (counted) {
         note += format(" worth: what the calls saved would be, at %.0f ns, which an empty system "
                        "call takes here.",
-                       all.empty_call_ns);
+                       empty_system_call_ns());
     } else if (all.options.count_calls) {
         note += " System calls were not counted: no perf and no strace, or not allowed.";
     }

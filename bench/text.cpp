@@ -31,6 +31,10 @@ std::string grouped(std::uint64_t number) {
     return digits;
 }
 
+std::string size_text(std::size_t bytes) {
+    return bytes % 1024 == 0 ? format("%zu KiB", bytes / 1024) : format("%zu B", bytes);
+}
+
 std::string human(std::chrono::nanoseconds duration) {
     struct unit {
         double ns;

@@ -20,6 +20,9 @@ namespace anel_bench {
 /// 1234567 → "1,234,567".
 std::string grouped(std::uint64_t number);
 
+/// Bytes: "64 B", "16 KiB".
+std::string size_text(std::size_t bytes);
+
 /// A duration with three significant digits and its unit: "950 ns", "12.3 µs", "1.20 ms".
 std::string human(std::chrono::nanoseconds duration);
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "process.hpp"
 #include "unique_fd.hpp"
@@ -41,6 +42,13 @@ struct placement {
     std::size_t online = 0;         // CPUs of the machine, whether this process may use them or not
     std::shared_ptr<veth_pair> veth;  // null: loopback
 
+    /// The two in use; empty when nothing is pinned.
+    [[nodiscard]] std::vector<int> cpus() const {
+        if (!server || !load) return {};
+        return {*server, *load};
+    }
+    /// How many CPUs that is, or all.
+    [[nodiscard]] std::size_t cpu_count() const { return server && load ? 2 : online; }
     [[nodiscard]] std::string host() const { return veth ? veth->server_host : "127.0.0.1"; }
     [[nodiscard]] std::string topology() const {
         return veth ? "two network namespaces and a veth pair" : "loopback";

@@ -15,14 +15,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::string bytes(std::size_t size) {
-    return size % 1024 == 0 ? format("%zu KiB", size / 1024) : format("%zu B", size);
-}
-
 /// The map of connections and sizes: what the other loads leave out of it.
 workload echo(std::size_t connections, std::size_t size, const char* count) {
     return {.name = format("echo-%zuk-%zu", size / 1024, connections),
-            .title = format("echo of %s, %s connection%s", bytes(size).c_str(), count,
+            .title = format("echo of %s, %s connection%s", size_text(size).c_str(), count,
                             connections == 1 ? "" : "s"),
             .shows = "how size and number go together",
             .load = {.connections = connections, .size = size},

@@ -2,8 +2,8 @@
 //
 // The set of descriptors is an array that the kernel reads whole at each wait: simple, and linear
 // in the number of connections. Until it comes to one that is ready it enters itself into the wait
-// queue of each, and leaves them all before it returns, which costs more than all the rest: so
-// those that were busy last stand in front.
+// queue of each, and leaves them all before it returns, which costs more than the reading: so those
+// that were busy last stand in front.
 // SPDX-License-Identifier: MIT
 #include "runtime/backends.hpp"
 #include "runtime/readiness.hpp"
