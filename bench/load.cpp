@@ -23,9 +23,6 @@ void check_load(const load_options& options) {
     if (open_loop && !(options.rate > 0)) {
         throw std::invalid_argument("an open loop needs a rate above 0");
     }
-    if (open_loop && options.churn) {
-        throw std::invalid_argument("a connection for each request has only a closed loop");
-    }
     if (options.work.count() > 0 && options.pipeline != 1) {
         // A server works once for what it receives at once, however many requests that is.
         throw std::invalid_argument("work for each answer needs one request at a time");

@@ -38,7 +38,9 @@ constexpr auto slow_tick = 10ms;  // how often slow readers read …
 constexpr std::size_t slow_read = 4096;           // … and how much
 constexpr std::uint64_t slow_owed = 1024 * 1024;  // bytes of replies they ask for in advance
 constexpr std::size_t events_max = 1024;
-constexpr std::size_t held_max = 1 << 20;  // requests that are due and find every connection busy
+// Requests that are due and find every connection busy: what is answered in some seconds.
+constexpr std::size_t held_max = 1 << 20;
+constexpr std::size_t held_max_of_churn = 1 << 17;
 
 struct connection {
     unique_fd fd;
@@ -48,9 +50,11 @@ struct connection {
     std::size_t of_reply = 0;    // bytes of the current reply that are here
     std::size_t oldest = 0;      // slot of the start time of the oldest request in flight
     std::size_t in_flight = 0;
+    clock::time_point began;     // churn: when connect(2) was called
     bool connecting = false;     // churn: on its way
     bool waits_to_send = false;  // EPOLLOUT is on
     bool finished = false;       // everything answered, our side of the stream is shut down
+    bool over = false;           // takes no further part
 };
 
 class generator {
@@ -76,10 +80,11 @@ private:
     void replies_arrived(connection& c, std::size_t size, clock::time_point now);
     void reply_complete(clock::time_point started, clock::time_point now);
     void start_request(connection& c, clock::time_point when);
+    void begin_request(connection& c, clock::time_point when);
     void send_allowed(connection& c);
     void watch(int operation, connection& c, std::uint32_t events);
     void wait_to_send(connection& c, bool on);
-    void reconnect(connection& c);
+    void disconnect(connection& c);
     void finish(connection& c);
     void give_up(connection& c, std::uint64_t& counter, const std::string& what);
     void close(connection& c);
@@ -87,8 +92,10 @@ private:
     void read_slowly();
     // The open loop.
     void start_what_is_due();
-    void start_due(connection& c, clock::time_point due);
     [[nodiscard]] bool is_open_loop() const { return options_.mode != load_mode::closed; }
+    [[nodiscard]] std::size_t held_limit() const {
+        return options_.churn ? held_max_of_churn : held_max;
+    }
 
     [[nodiscard]] std::size_t index_of(const connection& c) const {
         return static_cast<std::size_t>(&c - connections_.data());
@@ -198,8 +205,8 @@ void generator::end() {
     next_slow_read_ = clock::time_point::max();
     last_byte_ = clock::now();
     for (connection& c : connections_) {
-        if (!c.fd) continue;
-        if (is_slow(c)) close(c);
+        if (c.over) continue;
+        if (is_slow(c) || !c.fd) close(c);
         else if (c.in_flight == 0) finish(c);
     }
     while (open_ > 0 && clock::now() < last_byte_ + silence_max) turn(last_byte_ + silence_max);
@@ -220,7 +227,7 @@ void generator::handle(connection& c, std::uint32_t events) {
                 return give_up(c, result_.broken, std::string("connect: ") + std::strerror(error));
             }
             c.connecting = false;
-            if (window_.is_open()) result_.setup.record(clock::now() - started_[index_of(c)]);
+            if (window_.is_open()) result_.setup.record(clock::now() - c.began);
         }
         send_allowed(c);
     }
@@ -275,16 +282,17 @@ void generator::replies_arrived(connection& c, std::size_t size, clock::time_poi
         c.in_flight -= 1;
         reply_complete(started, now);
         if (ending_ && held_.empty()) continue;
-        if (options_.churn) return reconnect(c);
+        if (options_.churn) disconnect(c);
         if (!is_open_loop()) {
-            start_request(c, next_starts);
+            begin_request(c, next_starts);
         } else if (!held_.empty()) {
             const auto due = held_.front();
             held_.pop_front();
-            start_request(c, due);
+            begin_request(c, due);
         } else {
             free_.push_back(index_of(c));
         }
+        if (options_.churn) return;  // of the next connection nothing has arrived yet
     }
 }
 
@@ -304,6 +312,19 @@ void generator::start_request(connection& c, clock::time_point when) {
     c.allowed += options_.size;
 }
 
+/// The same for one that is not the first: churn gives it a connection of its own.
+void generator::begin_request(connection& c, clock::time_point when) {
+    if (options_.churn) {
+        if (c.fd) disconnect(c);  // one from before the load began
+        c.began = clock::now();
+        c.fd = begin_connect(address_);
+        c.connecting = true;
+        c.waits_to_send = true;
+        watch(EPOLL_CTL_ADD, c, EPOLLIN | EPOLLOUT);
+    }
+    start_request(c, when);
+}
+
 void generator::start_what_is_due() {
     for (std::size_t n = 0; n < schedule::at_once_max; ++n) {
         const auto due = due_->due();
@@ -311,14 +332,14 @@ void generator::start_what_is_due() {
         due_->advance();
         const bool counts = window_.contains(due);
         if (counts) ++result_.offered;
-        while (!free_.empty() && !connections_[free_.front()].fd) free_.pop_front();
+        while (!free_.empty() && connections_[free_.front()].over) free_.pop_front();
         if (free_.empty()) {
-            if (held_.size() < held_max) held_.push_back(due);
+            if (held_.size() < held_limit()) held_.push_back(due);
             continue;
         }
         connection& c = connections_[free_.front()];
         free_.pop_front();
-        start_request(c, due);
+        begin_request(c, due);
         if (!c.waits_to_send) send_allowed(c);
         if (counts) result_.slip.record(clock::now() - due);
     }
@@ -353,18 +374,11 @@ void generator::wait_to_send(connection& c, bool on) {
     watch(EPOLL_CTL_MOD, c, on ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
-/// Churn: ends this connection and begins the next, with its request. Ended by a reset, or the
-/// local ports would all be in TIME_WAIT after some seconds.
-void generator::reconnect(connection& c) {
+/// Churn: by a reset, or the local ports would all be in TIME_WAIT after some seconds.
+void generator::disconnect(connection& c) {
     const linger at_once{1, 0};
     setsockopt(c.fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     c = {};
-    const auto now = clock::now();
-    c.fd = begin_connect(address_);
-    c.connecting = true;
-    c.waits_to_send = true;
-    watch(EPOLL_CTL_ADD, c, EPOLLIN | EPOLLOUT);
-    start_request(c, now);
 }
 
 void generator::read_slowly() {
@@ -399,6 +413,7 @@ void generator::give_up(connection& c, std::uint64_t& counter, const std::string
 
 void generator::close(connection& c) {
     c.fd.reset();
+    c.over = true;
     --open_;
 }
 

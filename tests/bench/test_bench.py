@@ -62,6 +62,7 @@ class Generator(unittest.TestCase):
             "even": ("--rate", "2000"),
             "poisson": ("--rate", "2000", "--poisson"),
             "churn": ("--churn",),
+            "churn at a rate": ("--churn", "--rate", "2000", "--poisson"),
             "idle and slow": ("--idle", "20", "--slow", "3", "--times", "16"),
         }
         for name, options in kinds.items():
@@ -138,14 +139,14 @@ class Generator(unittest.TestCase):
         self.assertEqual(result["unanswered_share"], 0)
 
     def test_a_rate_that_nobody_can_send_is_invalid_and_ends(self):
-        for options in ((), ("--udp",)):
-            with self.subTest(options), Server("epoll", *options) as server:
+        for options in ((), ("--udp",), ("--churn",)):
+            serves = [option for option in options if option == "--udp"]
+            with self.subTest(options), Server("epoll", *serves) as server:
                 result = load(server, *options, "--rate", "100000000", *SHORT, expect=None)
                 self.assertNotEqual(result["generator_bound"], "")
 
     def test_what_nobody_can_ask_for_is_refused(self):
         for options, why in ((("--poisson",), "needs a --rate"),
-                             (("--churn", "--rate", "5"), "only a closed loop"),
                              (("--udp", "--times", "2"), "the same datagram")):
             ran = anel_bench("load", "127.0.0.1:1", *options, expect=1)
             self.assertIn(why, ran.stderr)
@@ -155,6 +156,14 @@ class Generator(unittest.TestCase):
             result = load(server, "--connections", "8", "--rate", "5000", "--seconds", "0.5")
             self.assertAlmostEqual(result["offered_per_s"], 5000, delta=50)
             self.assertEqual(result["slip_ns"]["count"] > 2000, True)
+
+    def test_churn_at_a_rate_counts_each_connection_from_when_it_was_due(self):
+        with Server("epoll") as server:
+            result = load(server, "--connections", "4", "--churn", "--rate", "1000",
+                          "--seconds", "0.5")
+            self.assertAlmostEqual(result["offered_per_s"], 1000, delta=20)
+            offered = round(result["offered_per_s"] * result["window_s"])
+            self.assertEqual(result["latency_ns"]["count"], offered)
 
     def test_a_wrong_byte_is_noticed(self):
         class Liar(socketserver.BaseRequestHandler):
