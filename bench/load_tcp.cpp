@@ -374,8 +374,10 @@ void generator::wait_to_send(connection& c, bool on) {
     watch(EPOLL_CTL_MOD, c, on ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
-/// Churn: by a reset, or the local ports would all be in TIME_WAIT after some seconds.
+/// Churn: the server sees the end of the stream, as it would of a client that just closes. The
+/// reset that follows ends the connection here too, or all local ports were in TIME_WAIT soon.
 void generator::disconnect(connection& c) {
+    shutdown(c.fd.get(), SHUT_WR);
     const linger at_once{1, 0};
     setsockopt(c.fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     c = {};

@@ -165,6 +165,26 @@ class Generator(unittest.TestCase):
             offered = round(result["offered_per_s"] * result["window_s"])
             self.assertEqual(result["latency_ns"]["count"], offered)
 
+    def test_connections_that_come_and_go_end_without_an_error(self):
+        ends = []
+
+        class Echo(socketserver.BaseRequestHandler):
+            def handle(self):
+                try:
+                    while data := self.request.recv(4096):
+                        self.request.sendall(data)
+                    ends.append("end of stream")
+                except OSError as error:
+                    ends.append(str(error))
+
+        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            anel_bench("load", "127.0.0.1:%d" % server.server_address[1], "--churn",
+                       "--connections", "2", "--rate", "500", *SHORT)
+            server.shutdown()
+        self.assertGreater(len(ends), 50)
+        self.assertEqual(set(ends), {"end of stream"})
+
     def test_a_wrong_byte_is_noticed(self):
         class Liar(socketserver.BaseRequestHandler):
             def handle(self):
