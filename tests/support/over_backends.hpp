@@ -219,8 +219,7 @@ protected:
     }
 
     /// Runs the task that `body()` makes, to its end.
-    template <class Body>
-    void run(Body&& body, backend_options options = {}) {
+    void run(const std::function<task<>()>& body, backend_options options = {}) {
         if (GetParam() == backend_kind::sim) return run_simulated(body);
         options.kind = GetParam();
         run_options how;
@@ -233,8 +232,7 @@ protected:
 
 private:
     /// One host in a world where nothing goes wrong, and everything takes its turn.
-    template <class Body>
-    static void run_simulated(Body& body) {
+    static void run_simulated(const std::function<task<>()>& body) {
         sim::world_options calm;
         calm.swarm = false;
         calm.first_in_first_out = true;
