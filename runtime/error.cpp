@@ -110,12 +110,14 @@ std::string_view errno_name(int code) noexcept {
 }
 
 io_error::io_error(std::error_code code, std::string_view operation, std::string_view subject)
-    : std::system_error(code), text_(operation) {
+    : std::system_error(code) {
+    const std::string_view reason = std::system_error::what();  // code.message(), already made
+    const std::string_view symbol = symbol_of(code);
+    text_.reserve(operation.size() + subject.size() + reason.size() + symbol.size() + 6);
+    text_.append(operation);
     if (!subject.empty()) text_.append(" ").append(subject);
-    text_.append(": ").append(code.message());
-    if (const std::string_view symbol = symbol_of(code); !symbol.empty()) {
-        text_.append(" (").append(symbol).append(")");
-    }
+    text_.append(": ").append(reason);
+    if (!symbol.empty()) text_.append(" (").append(symbol).append(")");
 }
 
 void throw_errno(int code, std::string_view operation, std::string_view subject) {
