@@ -17,6 +17,7 @@
 #include <span>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "load.hpp"
@@ -84,7 +85,6 @@ private:
     void send_allowed(connection& c);
     void watch(int operation, connection& c, std::uint32_t events);
     void wait_to_send(connection& c, bool on);
-    void disconnect(connection& c);
     void finish(connection& c);
     void give_up(connection& c, std::uint64_t& counter, const std::string& what);
     void close(connection& c);
@@ -282,7 +282,10 @@ void generator::replies_arrived(connection& c, std::size_t size, clock::time_poi
         c.in_flight -= 1;
         reply_complete(started, now);
         if (ending_ && held_.empty()) continue;
-        if (options_.churn) disconnect(c);
+        if (options_.churn) {
+            end_connection(std::move(c.fd));
+            c = {};
+        }
         if (!is_open_loop()) {
             begin_request(c, next_starts);
         } else if (!held_.empty()) {
@@ -315,7 +318,7 @@ void generator::start_request(connection& c, clock::time_point when) {
 /// The same for one that is not the first: churn gives it a connection of its own.
 void generator::begin_request(connection& c, clock::time_point when) {
     if (options_.churn) {
-        if (c.fd) disconnect(c);  // one from before the load began
+        c.fd.reset();  // one from before the load began
         c.began = clock::now();
         c.fd = begin_connect(address_);
         c.connecting = true;
@@ -372,15 +375,6 @@ void generator::wait_to_send(connection& c, bool on) {
     if (c.waits_to_send == on || is_slow(c)) return;
     c.waits_to_send = on;
     watch(EPOLL_CTL_MOD, c, on ? EPOLLIN | EPOLLOUT : EPOLLIN);
-}
-
-/// Churn: the server sees the end of the stream, as it would of a client that just closes. The
-/// reset that follows ends the connection here too, or all local ports were in TIME_WAIT soon.
-void generator::disconnect(connection& c) {
-    shutdown(c.fd.get(), SHUT_WR);
-    const linger at_once{1, 0};
-    setsockopt(c.fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    c = {};
 }
 
 void generator::read_slowly() {

@@ -95,6 +95,12 @@ void finish_connect(int fd, const std::string& name) {
     if (const int error = socket_error(fd)) fail(name, error);
 }
 
+void end_connection(unique_fd fd) {
+    const linger at_once{1, 0};
+    setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    shutdown(fd.get(), SHUT_WR);
+}
+
 void come_and_go(const server_address& address, const std::string& name) {
     const unique_fd fd = begin_connect(address);
     finish_connect(fd.get(), "connect " + name);

@@ -37,6 +37,11 @@ unique_fd begin_connect(const server_address& address);
 /// Waits until it stands. Errors: std::system_error with `name`.
 void finish_connect(int fd, const std::string& name);
 
+/// Ends a connection as a client does that closes it: the server sees the end of the stream. Then a
+/// reset, which nobody sees any more, frees the local port: it would be in TIME_WAIT for a minute,
+/// and all would be within two seconds.
+void end_connection(unique_fd fd);
+
 /// A connection that comes, says nothing and goes, as some have in every server that has run for a
 /// while. Before the first has gone malloc(3) may map memory for each receive: servers in Python's
 /// asyncio then do five times the work.

@@ -1,5 +1,4 @@
 // ring.hpp: an io_uring as both servers that use it by hand set it up and wait on it.
-//
 // SPDX-License-Identifier: MIT
 #pragma once
 

@@ -5,7 +5,6 @@
 // data, so a connection that waits holds none. One send is in flight for each connection, because
 // two have no order; pieces that arrive meanwhile wait in line. At pieces_max the receive is
 // cancelled until they have gone. Needs Linux 6.1 and liburing 2.3.
-//
 // SPDX-License-Identifier: MIT
 #include <deque>
 #include <memory>
