@@ -72,6 +72,7 @@ struct inbox {
     std::uint8_t contrary = 0;  ///< receives in a row for which the other way had been better
     bool multishot : 1 = true;
     bool armed : 1 = false;          ///< a receive is with the kernel, or about to be
+    bool as_multishot : 1 = false;   ///< what was armed last
     bool cancelling : 1 = false;     ///< and is being cancelled
     bool starving : 1 = false;       ///< waits for a chunk, or for room in the submission queue
     bool ended : 1 = false;          ///< `end` comes after what is queued

@@ -110,9 +110,10 @@ bool uring::serve(inbox& box, operation& op) noexcept {
 // Without `sqe` it waits for its turn: for room to submit, or for a chunk.
 void uring::arm(int fd, inbox& box, io_uring_sqe* sqe) noexcept {
     if (!sqe) return starve(fd, box);
+    box.as_multishot = offers_.is_open() && box.multishot && multishot_works_;
     if (!offers_.is_open()) {
         io_uring_prep_poll_add(sqe, fd, POLLIN);
-    } else if (box.multishot && multishot_works_) {
+    } else if (box.as_multishot) {
         io_uring_prep_recv_multishot(sqe, fd, nullptr, 0, 0);
     } else {
         io_uring_prep_recv(sqe, fd, nullptr, 0, 0);
@@ -193,8 +194,9 @@ void uring::received(int fd, std::int32_t result, std::uint32_t flags) noexcept 
         if (box.armed && (changed || box.full())) disarm(fd, box);
     } else if (result == -ENOBUFS) {
         without_chunk = !offers_.is_open() || !offers_.ran_out(turn_);
-    } else if (result == -EINVAL && box.multishot && multishot_works_) {
-        multishot_works_ = false;  // and once more without it
+    } else if (result == -EINVAL && box.as_multishot) {
+        // Once more without it, as every other one that was armed before this was known.
+        multishot_works_ = false;
     } else if (result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
         box.ended = true;
         box.end = result;
