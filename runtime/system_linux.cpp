@@ -1,8 +1,9 @@
 // system_linux.cpp: system.hpp with the calls that Linux has.
+//
+// A filter may refuse a call that is younger than itself (ENOSYS, EPERM, EACCES) while the program
+// could do without: then the older calls are made that do the same in two steps.
 // SPDX-License-Identifier: MIT
-#if defined(__linux__) && !defined(ANEL_POSIX_ONLY)
-
-#include "runtime/system.hpp"
+#include "runtime/system_plain.hpp"
 
 #include <anel/error.hpp>
 
@@ -23,6 +24,8 @@ namespace {
 constexpr int kind_flags(blocking mode) {
     return SOCK_CLOEXEC | (mode == blocking::no ? SOCK_NONBLOCK : 0);
 }
+
+bool was_refused() noexcept { return errno == ENOSYS || errno == EPERM || errno == EACCES; }
 
 // sendfile(2) has no MSG_NOSIGNAL. Meanwhile SIGPIPE is kept back in this thread, to which alone
 // the system would send it, and taken away.
@@ -65,7 +68,8 @@ int make_socket(int family, int type, blocking mode) noexcept {
 
 int accept_socket(int listener, sockaddr* peer, socklen_t* size, blocking mode) noexcept {
     const int fd = ::accept4(listener, peer, size, kind_flags(mode));
-    return fd < 0 ? -errno : fd;
+    if (fd >= 0) return fd;
+    return was_refused() ? plain::accept_socket(listener, peer, size, mode) : -errno;
 }
 
 int make_socket_pair(int (&pair)[2]) noexcept {
@@ -75,12 +79,14 @@ int make_socket_pair(int (&pair)[2]) noexcept {
 int receive_datagrams(int fd, counted_message* into, unsigned count, std::int32_t& late) noexcept {
     late = 0;  // the socket keeps an error for the next call, recvmmsg(2)
     const int received = ::recvmmsg(fd, into, count, MSG_DONTWAIT, nullptr);
-    return received < 0 ? -errno : received;
+    if (received >= 0) return received;
+    return was_refused() ? plain::receive_datagrams(fd, into, count, late) : -errno;
 }
 
 int send_datagrams(int fd, counted_message* from, unsigned count) noexcept {
     const int sent = ::sendmmsg(fd, from, count, MSG_DONTWAIT | no_signal);
-    return sent < 0 ? -errno : sent;
+    if (sent >= 0) return sent;
+    return was_refused() ? plain::send_datagram(fd, from) : -errno;
 }
 
 int pin_thread(unsigned index) noexcept {
@@ -125,23 +131,27 @@ std::int32_t send_uncopied(int socket, int file, std::uint64_t offset, std::size
 }
 
 wake_signal::wake_signal() : reading_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (reading_ < 0) throw_errno(errno, "eventfd", {});
     writing_ = reading_;
+    if (reading_ >= 0) return;
+    if (!was_refused()) throw_errno(errno, "eventfd", {});
+    plain::make_pipe(reading_, writing_);
 }
 
-wake_signal::~wake_signal() { ::close(reading_); }
+wake_signal::~wake_signal() {
+    ::close(reading_);
+    if (writing_ != reading_) ::close(writing_);
+}
 
 void wake_signal::signal() noexcept {
     const std::uint64_t one = 1;
-    // Fails only with EAGAIN, when the count is at its maximum: the sleeper is being woken already.
+    // Fails only with EAGAIN, when the count is at its maximum or the pipe full: the sleeper is
+    // being woken already.
     (void)!::write(writing_, &one, sizeof one);
 }
 
 void wake_signal::clear() noexcept {
-    std::uint64_t count = 0;
-    (void)!::read(reading_, &count, sizeof count);
+    std::uint64_t counts[8];  // one from an eventfd, many from a pipe
+    while (::read(reading_, counts, sizeof counts) == sizeof counts) {}
 }
 
 }  // namespace anel
-
-#endif

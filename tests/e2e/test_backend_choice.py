@@ -4,6 +4,7 @@
 import ctypes
 import errno
 import os
+import platform
 import resource
 import struct
 import subprocess
@@ -21,22 +22,27 @@ SECCOMP_RET_ERRNO = 0x00050000
 BPF_LD_W_ABS = 0x20
 BPF_JMP_JEQ_K = 0x15
 BPF_RET_K = 0x06
+IO_URING_ENTER = 426  # on every architecture but Alpha
+IO_URING_REGISTER = 427
 
 
 class Filter_program(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
 
 
-def refuse_io_uring(error):
-    """A preexec function after which io_uring_setup fails with `error`, as in many containers."""
+def refuse(error, *calls):
+    """A preexec function after which these system calls fail with `error`, as in containers."""
+    verdicts = [
+        (BPF_RET_K, 0, 0, SECCOMP_RET_ERRNO | error),
+        (BPF_RET_K, 0, 0, SECCOMP_RET_ALLOW),
+    ]
+    tests = [
+        (BPF_JMP_JEQ_K, len(calls) - 1 - i, 0 if i + 1 < len(calls) else 1, call)
+        for i, call in enumerate(calls)
+    ]
     instructions = b"".join(
         struct.pack("=HBBI", *instruction)
-        for instruction in (
-            (BPF_LD_W_ABS, 0, 0, 0),  # the number of the system call
-            (BPF_JMP_JEQ_K, 0, 1, harness.IO_URING_SETUP),
-            (BPF_RET_K, 0, 0, SECCOMP_RET_ERRNO | error),
-            (BPF_RET_K, 0, 0, SECCOMP_RET_ALLOW),
-        )
+        for instruction in [(BPF_LD_W_ABS, 0, 0, 0), *tests, *verdicts]
     )
     filter_program = Filter_program(len(instructions) // 8, instructions)
     libc = ctypes.CDLL(None, use_errno=True)
@@ -48,6 +54,10 @@ def refuse_io_uring(error):
             raise OSError(ctypes.get_errno(), "PR_SET_SECCOMP")
 
     return preexec
+
+
+def refuse_io_uring(error):
+    return refuse(error, harness.IO_URING_SETUP)
 
 
 def as_nobody(locked_bytes):
@@ -64,6 +74,12 @@ def as_nobody(locked_bytes):
 
 SERVERS = ("tcp_echo", "udp_echo", "request_reply_server")
 REFUSALS = (errno.EPERM, errno.ENOSYS, errno.ENOMEM)
+
+# Numbers of system calls that are younger than many a filter, and that there is a way round.
+YOUNG_CALLS = {
+    "x86_64": {"eventfd2": 290, "accept4": 288, "recvmmsg": 299, "sendmmsg": 307},
+    "aarch64": {"eventfd2": 19, "accept4": 242, "recvmmsg": 243, "sendmmsg": 269},
+}.get(platform.machine(), {})
 
 
 class Backend_choice(harness.End_to_end):
@@ -91,6 +107,41 @@ class Backend_choice(harness.End_to_end):
             "tcp_echo", preexec=refuse_io_uring(errno.EPERM), stderr_allowed=r".*io_uring.*"
         )
         echo.client().assert_echo(b"without a ring")
+
+    def test_a_ring_that_may_be_made_and_not_used_is_done_without(self):
+        for name, call in (("enter", IO_URING_ENTER), ("setup", harness.IO_URING_SETUP)):
+            with self.subTest(name):
+                server = self.server(
+                    "tcp_echo", preexec=refuse(errno.EACCES, call), stderr_allowed=r".*io_uring.*"
+                )
+                self.assertEqual(server.backend, "epoll")
+                self.assertRegex(server.reason, rf"io_uring_{name}: .*EACCES")
+                server.client().assert_echo(b"without a ring")
+
+    def test_what_a_ring_registers_may_be_refused(self):
+        if harness.io_uring_refusal():
+            self.skipTest(harness.io_uring_refusal())
+        server = self.server("tcp_echo", preexec=refuse(errno.EPERM, IO_URING_REGISTER))
+        self.assertEqual(server.backend, "io_uring")
+        server.client().assert_echo(b"with nothing registered")
+
+    def test_calls_younger_than_the_filter_have_a_way_round(self):
+        for backend in harness.usable_backends():
+            for name, call in YOUNG_CALLS.items():
+                for error in (errno.EPERM, errno.ENOSYS):
+                    with self.subTest(backend, call=name, error=errno.errorcode[error]):
+                        tcp = self.server("tcp_echo", backend=backend, preexec=refuse(error, call))
+                        tcp.client().assert_echo(b"round about")
+                        udp = self.server("udp_echo", backend=backend, preexec=refuse(error, call))
+                        self.assert_echoes_many(udp)
+
+    def assert_echoes_many(self, server):
+        sock = harness.udp_socket(self, server.address)
+        for together in (1, 70):  # more than a batch
+            sent = [b"%d" % i for i in range(together)]
+            for datagram in sent:
+                sock.send(datagram)
+            self.assertEqual([sock.recv(100) for _ in sent], sent)
 
     def test_small_memory_limit_makes_a_smaller_ring_or_none(self):
         if os.geteuid() != 0:
