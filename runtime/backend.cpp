@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <exception>
 #include <stdexcept>
 #include <string_view>
 
@@ -109,10 +110,9 @@ std::unique_ptr<backend> make_backend(const backend_options& options) {
             auto made = make_named(wanted);
             made->set_reason(std::move(reason));
             return made;
-        } catch (const io_error& error) {
-            const std::string name(errno_name(error.code().value()));
+        } catch (const std::exception& error) {
             reason += (reason.empty() ? "" : ", ") + std::string(name_of(kind)) +
-                      " cannot start: " + (name.empty() ? error.code().message() : name);
+                      " cannot start: " + error.what();
         }
     }
     auto made = make_poll_backend();

@@ -47,7 +47,7 @@ public:
     template <class Function>
     bool wait(time_point until, time_point now, Function&& tell) noexcept {
         const int count = sleep(until, now);
-        if (count < 0) return errno != EINTR;
+        if (count < 0) return wait_failed("epoll_wait");
         for (int i = 0; i < count; ++i) {
             const std::uint32_t events = events_[i].events;
             const bool bad = (events & (EPOLLHUP | EPOLLERR)) != 0;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace anel {
 namespace {
@@ -134,6 +135,15 @@ void throw_timed_out(time_point) { throw_errno(ETIMEDOUT, "deadline", {}); }
 
 void detail::assertion_failed(const char* condition, const char* file, int line) noexcept {
     std::fprintf(stderr, "anel: %s:%d: this must hold and does not: %s\n", file, line, condition);
+    std::abort();
+}
+
+void detail::system_refused(const char* call, int error) noexcept {
+    const std::string_view name = errno_name(error);
+    std::fprintf(stderr,
+                 "anel: %s worked and is now refused: %s (%.*s). A filter that is installed in a"
+                 " running program must allow it, or the program choose another backend.\n",
+                 call, std::strerror(error), static_cast<int>(name.size()), name.data());
     std::abort();
 }
 

@@ -58,7 +58,7 @@ public:
     template <class Function>
     bool wait(time_point until, time_point now, Function&& tell) noexcept {
         int count = ::poll(set_.data(), static_cast<nfds_t>(set_.size()), milliseconds(until, now));
-        if (count < 0) return errno != EINTR;
+        if (count < 0) return wait_failed("poll");
         // What is told of may be switched off meanwhile, but nothing changes its place: that
         // happens to those that are wanted again, and to those that go.
         for (std::size_t i = 0; count > 0 && i < set_.size(); ++i) {

@@ -28,6 +28,14 @@
 
 namespace anel {
 
+/// What a failed wait of a poller means, by errno. Returns its answer: false when interrupted,
+/// true when the reason may pass.
+inline bool wait_failed(const char* call) noexcept {
+    const bool refused = errno == EPERM || errno == EACCES || errno == ENOSYS;
+    if (refused) detail::system_refused(call, errno);
+    return errno != EINTR;
+}
+
 template <class Poller>
 class readiness final : public backend {
 public:

@@ -44,14 +44,15 @@ private:
         return static_cast<std::uint64_t>(fd) << 3 | static_cast<std::uint64_t>(what);
     }
 
+    // uring_setup.cpp: from the kernel's best to what it lets us have, and back to nothing.
     void set_up(const backend_options& options);
     int try_set_up(unsigned flags, unsigned entries, unsigned completions) noexcept;
+    void try_each_opcode();
 
     io_uring_sqe* next_sqe() noexcept;
     bool prepare(operation& op) noexcept;
     bool prepare_cancel(operation& op) noexcept;
     void flush_waiting() noexcept;
-    unsigned publish() noexcept;
     int enter(unsigned wait_for, duration patience) noexcept;
     static void check(int returned) noexcept;
     bool kernel_has_news() const noexcept;
@@ -93,6 +94,8 @@ private:
     void disarmed(int fd, std::int32_t answer) noexcept;
     void keep(inbox& box, std::uint16_t chunk, std::byte* data, std::uint32_t size) noexcept;
     std::int32_t receive_now(int fd, inbox& box) noexcept;
+
+    static constexpr duration forever = duration::max();
 
     io_uring ring_{};
     wake_signal waker_;

@@ -3,15 +3,12 @@
 //   refuse_io_uring --probe EPERM      exits with 0 if io_uring_setup fails with that error
 // A seccomp filter, kept across exec and inherited by children; it needs no privilege.
 // SPDX-License-Identifier: MIT
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
+#include "tests/support/seccomp.hpp"
+
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -35,20 +32,6 @@ int usage() {
     return 2;
 }
 
-bool refuse(int error) {
-    const auto verdict = SECCOMP_RET_ERRNO | (static_cast<unsigned>(error) & SECCOMP_RET_DATA);
-    std::array<sock_filter, 5> filter{{
-        {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
-        {BPF_JMP | BPF_JGE | BPF_K, 0, 2, first_call},  // Lower: allow.
-        {BPF_JMP | BPF_JGT | BPF_K, 1, 0, last_call},   // Higher: allow.
-        {BPF_RET | BPF_K, 0, 0, verdict},
-        {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
-    }};
-    sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
 int probe(int expected) {
     const long fd = syscall(first_call, 1, nullptr);
     const int error = fd < 0 ? errno : 0;
@@ -65,7 +48,7 @@ int main(int argc, char** argv) {
     int error = EPERM;
     if (argc > at && std::string_view(argv[at]) != "--") error = parse_errno(argv[at++]);
     if (error <= 0 || argc < at + 2 || std::string_view(argv[at]) != "--") return usage();
-    if (!refuse(error)) {
+    if (!anel::test::refuse_calls(first_call, last_call, error)) {
         std::perror("refuse_io_uring: seccomp");
         return 125;
     }

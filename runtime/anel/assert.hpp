@@ -7,6 +7,10 @@
 namespace anel::detail {
 /// Writes the failed condition to standard error and aborts.
 [[noreturn]] void assertion_failed(const char* condition, const char* file, int line) noexcept;
+
+/// For a call that worked, is refused from now on, and without which the program cannot go on: a
+/// filter was installed in the running process, say. Writes which call and why, and aborts.
+[[noreturn]] void system_refused(const char* call, int error) noexcept;
 }  // namespace anel::detail
 
 #define ANEL_ASSERT(condition)                                                                     \
