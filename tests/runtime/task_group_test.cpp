@@ -171,14 +171,16 @@ TEST(task_group, child_may_cancel_the_group_it_is_in) {
 TEST(task_group, cancel_reaches_through_any_depth) {
     const auto body = []() -> task<> {
         struct nest {
-            static task<> down(int levels, int& ended) {
+            static task<> down(int levels, int& ended, event& bottom) {
                 bool cancelled = false;
                 try {
                     if (levels == 0) {
+                        bottom.set();
                         co_await sleep_until(never);
                     } else {
                         co_await with_task_group([&](task_group& group) -> task<> {
-                            group.spawn(&nest::down, levels - 1, std::ref(ended));
+                            group.spawn(&nest::down, levels - 1, std::ref(ended),
+                                        std::ref(bottom));
                             co_await sleep_until(never);
                         });
                     }
@@ -190,7 +192,12 @@ TEST(task_group, cancel_reaches_through_any_depth) {
             }
         };
         int ended = 0;
-        std::ignore = co_await as_result(with_timeout(20ms, nest::down(500, ended)));
+        event bottom;
+        co_await with_task_group([&](task_group& group) -> task<> {
+            group.spawn(&nest::down, 500, std::ref(ended), std::ref(bottom));
+            co_await bottom.wait();
+            group.cancel();
+        });
         EXPECT_EQ(ended, 501);
     };
     run(body(), on_poll);

@@ -46,7 +46,14 @@ namespace test {
 
 using namespace std::chrono_literals;
 
-inline constexpr auto patience = 20s;
+/// How much longer than on a processor of its own a test may take: `ANEL_TEST_PATIENCE=10` where
+/// programs are emulated.
+inline int slowness() {
+    const char* given = std::getenv("ANEL_TEST_PATIENCE");
+    return given ? std::clamp(std::atoi(given), 1, 100) : 1;
+}
+
+inline const auto patience = 20s * slowness();
 
 #if defined(__SANITIZE_THREAD__)
 inline constexpr bool slow_build = true;
@@ -205,7 +212,7 @@ protected:
         struct sigaction action{};
         action.sa_handler = &give_up;
         ::sigaction(SIGALRM, &action, nullptr);
-        ::alarm(55);
+        ::alarm(55 * static_cast<unsigned>(slowness()));
     }
 
     void TearDown() override {

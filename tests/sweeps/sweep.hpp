@@ -205,7 +205,7 @@ private:
                                << what.fail_allocation << " fails, operation "
                                << what.fail_operation << " fails with its error " << what.error
                                << (what.late ? " after a wait" : " at once"));
-        ::alarm(50);
+        ::alarm(50 * static_cast<unsigned>(slowness()));
         runs_ += 1;
         report said;
         const std::size_t descriptors = count_descriptors();
