@@ -1,0 +1,141 @@
+"""Rows that boot another kernel: a virtual machine with the tests that were built in Debian 12.
+
+The kernel is the one of a Debian release, with its modules. A small initial file system holds
+busybox and those modules; it mounts the disk, an ext4 with the programs, the libraries they need
+and /etc/hosts, and runs them there. All that comes back is what the console says."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import recipes
+from ladder import built
+from places import CannotMake, HOME, need_program, run
+from suites import Counts, count_lines, ENDED
+
+MODULES = ("virtio_pci", "virtio_blk", "ext4")
+SUITES = ("runtime", "net", "sim", "conformance")
+
+INIT = """#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+for module in {modules}; do modprobe $module; done
+ip link set lo up
+mount -t ext4 /dev/vda /disk || echo "no disk"
+mount -t proc proc /disk/proc; mount --bind /dev /disk/dev; mount -t sysfs sys /disk/sys
+mkdir -p /disk/dev/shm; mount -t tmpfs shm /disk/dev/shm
+chroot /disk /bin/sh /run.sh </dev/null
+sync; poweroff -f
+"""
+
+RUN = """export PATH=/bin HOME=/root
+ulimit -n 65536
+for suite in {suites}; do
+    echo "== $suite"
+    timeout {seconds} /tests/${{suite}}_tests --gtest_color=no
+    echo "== end $?"
+done
+"""
+
+
+def virtual_machine(result, row, suite, seconds=900):
+    need_program("qemu-system-x86_64", "qemu-system-x86")
+    need_program("mke2fs", "e2fsprogs")
+    need_program("cpio", "cpio")
+    build = built(result, row)
+    build.make(*(f"{name}_tests" for name in SUITES))
+    place = HOME / "machines" / row
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    kernel = make_initial(suite, place, row)
+    make_disk(build, place, seconds)
+
+    fast = os.access("/dev/kvm", os.W_OK)
+    result.versions["machine"] = "qemu with KVM" if fast else "qemu without KVM"
+    code, console = run(
+        ["qemu-system-x86_64", "-accel", "kvm" if fast else "tcg", "-cpu",
+         "host" if fast else "max", "-smp", "2", "-m", "2048", "-nographic", "-no-reboot",
+         "-kernel", kernel, "-initrd", place / "initial", "-drive",
+         f"file={place / 'disk'},if=virtio,format=raw", "-net", "none", "-append",
+         "console=ttyS0 quiet panic=-1"], len(SUITES) * seconds + 300,
+        HOME / "logs" / f"{row}.log")
+    console = console.replace("\r", "")
+    released = re.search(r"^kernel (\S+)$", console, re.M)
+    if not released:
+        raise CannotMake(f"the machine did not start: {code}, {console.strip()[-200:]}")
+    result.versions["kernel"] = released[1]
+    for name in SUITES:
+        part = re.search(rf"^== {name}$(.*?)^== end (\d+)$", console, re.M | re.S)
+        counts = Counts()
+        _, unfinished = count_lines(part[1] if part else "", counts)
+        if unfinished:
+            counts.fail(*unfinished)
+        elif not part or not ENDED.search(part[1]):
+            counts.fail(f"{name}_tests", "did not end")
+        result.counts.add(counts, f"{name}.")
+
+
+def make_initial(suite, place, row):
+    """Unpacks a kernel, and makes the initial file system. Returns the kernel's path."""
+    system = recipes.debian(row, suite, "amd64", "busybox-static kmod")
+    if not list((system.root / "boot").glob("vmlinuz-*")):
+        # The package itself wants an initramfs of Debian's; its files are enough.
+        package = system.must("apt-get -q -y update >/dev/null && apt-cache depends "
+                              "linux-image-amd64 | sed -n 's/.*Depends: //p' | grep linux-image |"
+                              " head -n 1", 300).strip()
+        system.must(f"cd /tmp && apt-get -q download {package} && dpkg -x {package}_*.deb / && "
+                    f"rm {package}_*.deb && depmod $(ls /lib/modules | tail -n 1)", 600)
+    kernel = sorted((system.root / "boot").glob("vmlinuz-*"))[-1]
+    version = kernel.name.removeprefix("vmlinuz-")
+    tree = place / "tree"
+    for folder in ("bin", "proc", "sys", "dev", "disk"):
+        (tree / folder).mkdir(parents=True)
+    shutil.copy(system.root / "bin/busybox", tree / "bin/busybox")
+    (tree / "init").write_text(INIT.format(modules=" ".join(MODULES)))
+    (tree / "init").chmod(0o755)
+    needed = system.must("for module in " + " ".join(MODULES) + "; do modprobe -S " + version +
+                         " --show-depends $module; done", 60)
+    modules = tree / "lib/modules" / version
+    modules.mkdir(parents=True)
+    for path in re.findall(r"^insmod (\S+)", needed, re.M):
+        source = system.root / path.lstrip("/").replace("lib/modules", "usr/lib/modules", 1)
+        if not source.exists():
+            source = system.root / path.lstrip("/")
+        shutil.copy(source, modules)
+        if source.suffix == ".xz":
+            subprocess.run(["xz", "-d", modules / source.name], check=True)
+    subprocess.run(["depmod", "-b", tree, version], check=True, capture_output=True)
+    with open(place / "initial", "wb") as output:
+        subprocess.run("find . | cpio --quiet -o -H newc | gzip -1", shell=True, cwd=tree,
+                       stdout=output, check=True)
+    return kernel
+
+
+def make_disk(build, place, seconds):
+    """An ext4 with the test programs, and what they need to run."""
+    tree, root = place / "files", build.system.root
+    for folder in ("bin", "tests", "etc", "proc", "sys", "dev", "tmp", "root"):
+        (tree / folder).mkdir(parents=True)
+    programs = [f"{build.folder}/tests/{name}_tests" for name in SUITES]
+    for program in programs:
+        shutil.copy(root / program.lstrip("/"), tree / "tests")
+    needed = build.system.must("ldd " + " ".join(programs), 60)
+    libraries = set(re.findall(r"(/lib\S+)", needed)) | set(build.system.must(
+        "ls /lib/x86_64-linux-gnu/libnss_files.so.2 /lib/x86_64-linux-gnu/libnss_dns.so.2 2>&1 ||"
+        " true", 30).split())
+    for library in libraries:
+        source = root / library.lstrip("/")
+        if source.is_file():
+            target = tree / library.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source.resolve() if source.is_symlink() else source, target)
+    shutil.copy(place / "tree/bin/busybox", tree / "bin/busybox")
+    for name in ("sh", "timeout", "uname"):
+        (tree / "bin" / name).symlink_to("busybox")
+    (tree / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
+    (tree / "etc/nsswitch.conf").write_text("hosts: files dns\n")
+    (tree / "etc/resolv.conf").write_text("nameserver 127.0.0.1\n")
+    (tree / "run.sh").write_text('echo "kernel $(uname -r)"\n' + RUN.format(
+        suites=" ".join(SUITES), seconds=seconds))
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", tree, place / "disk", "1G"], check=True)

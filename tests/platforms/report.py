@@ -1,0 +1,53 @@
+"""Writes docs/platforms.md from the last result of each row."""
+
+import json
+
+HEAD = """# Platforms
+
+What `./dev matrix` found, a row a platform; `./dev matrix --list` names them, `./dev matrix ROW`
+runs one. *Runs*: built there, and every test passed that can run there. *Links*: built and linked,
+never run. *Not known*: not tried, or the platform could not be made.
+
+| row | what it is | state | passed, failed, skipped | versions | date |
+|---|---|---|---|---|---|
+"""
+
+WINDOWS = """
+## Windows
+
+It does not build there, and nobody has tried to make it. By reading, some 1,600 lines are missing:
+
+* a backend over completion ports behind `runtime/anel/backend.hpp`, as io_uring's is: `AcceptEx`,
+  `ConnectEx`, `WSARecv`, `WSASend`, `TransmitFile`, and `CancelIoEx`, which completes as well;
+* a `runtime/system_windows.cpp` beside `system_linux.cpp` and `system_posix.cpp`: sockets are
+  handles and not small integers, options and errors have other numbers (`WSAE...`), the thread is
+  woken by `PostQueuedCompletionStatus`;
+* Winsock's start and end, once a process;
+* console events for SIGINT and SIGTERM; no `fork`, so `runtime/process_farm.cpp` stays away, and
+  the tests that fork take threads;
+* unix sockets without datagrams.
+"""
+
+
+def page(rows, results):
+    lines = []
+    for row in rows:
+        path = results / f"{row.name}.json"
+        if not path.exists():
+            lines.append(f"| `{row.name}` | {row.says} | not known | | | |")
+            continue
+        found = json.loads(path.read_text())
+        state = {"not made": "not known"}.get(found["outcome"], found["outcome"])
+        counts = f"{found['passed']}, {len(found['failed'])}, {len(found['skipped'])}"
+        if found["outcome"] == "not made":
+            counts = found["error"][:100].replace("|", "\\|")
+        versions = "; ".join(shown(name, text) for name, text in found["versions"].items())
+        lines.append(f"| `{row.name}` | {row.says} | {state} | {counts} | {versions} | "
+                     f"{found['date']} |")
+    return HEAD + "\n".join(lines) + "\n" + WINDOWS
+
+
+def shown(name, text):
+    """A version as it stands in the table; a compiler's says its own name."""
+    text = " ".join(text.split()).replace("|", "\\|")[:120]
+    return text if name in ("compiler", "said", "ring", "machine") else f"{name} {text}"
