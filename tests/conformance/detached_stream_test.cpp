@@ -27,7 +27,7 @@ task<> hand_over(tcp_listener& listener, std::span<streams_to_serve*> loops) {
 }
 
 /// Sends everything back, and before it the number of its loop.
-task<> echo(tcp_stream conn, char number) {
+task<> echo_one(tcp_stream conn, char number) {
     co_await conn.send(std::string_view(&number, 1));
     std::vector<char> own(64);
     auto n = co_await conn.recv(own);
@@ -39,7 +39,7 @@ task<> serve_what_comes(streams_to_serve& from, char number) {
     co_await with_task_group([&](task_group& sessions) -> task<> {
         while (auto given = co_await from.recv()) {
             auto conn = co_await attach(std::move(*given));
-            sessions.spawn(&echo, std::move(conn), number);
+            sessions.spawn(&echo_one, std::move(conn), number);
         }
     });
 }

@@ -10,7 +10,7 @@ ANEL_OVER_BACKENDS(serve_timeouts);
 
 // The hook of serve() is a plain function: what it was told stands here.
 std::vector<std::string> failures;
-void on_session_failed(const endpoint&, std::exception_ptr error) {
+void note_failure(const endpoint&, std::exception_ptr error) {
     try {
         std::rethrow_exception(error);
     } catch (const std::exception& failed) {
@@ -40,7 +40,7 @@ using session = task<> (*)(tcp_stream);
 template <class Body>
 task<> serve_while(serve_options options, Body& body, session answer = &answer_lines) {
     failures.clear();
-    options.session_failed = &on_session_failed;
+    options.session_failed = &note_failure;
     auto listener = co_await tcp_listener::bind("127.0.0.1:0");
     const endpoint address = listener.local_endpoint();
     event ready;

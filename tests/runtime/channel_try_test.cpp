@@ -1,5 +1,7 @@
 // channel_try_test.cpp: a channel's calls that never wait.
 // SPDX-License-Identifier: MIT
+#include "tests/support/on_poll.hpp"
+
 #include <anel/channel.hpp>
 #include <anel/run.hpp>
 #include <anel/sleep.hpp>
@@ -10,8 +12,6 @@
 
 namespace anel {
 namespace {
-
-const run_options on_poll{.backend = {.kind = backend_kind::poll}, .signals = false};
 
 TEST(channel, try_send_fills_it_and_leaves_alone_what_does_not_fit) {
     channel<std::string> two(2);

@@ -1,5 +1,7 @@
 // generator_test.cpp: async_generator: its values, its end, errors, cancels, and being dropped.
 // SPDX-License-Identifier: MIT
+#include "tests/support/on_poll.hpp"
+
 #include <anel/generator.hpp>
 #include <anel/run.hpp>
 #include <anel/sleep.hpp>
@@ -16,8 +18,6 @@ namespace anel {
 namespace {
 
 using namespace std::chrono_literals;
-
-const run_options on_poll{.backend = {.kind = backend_kind::poll}, .signals = false};
 
 async_generator<int> count_to(int last) {
     for (int i = 1; i <= last; ++i) {
@@ -61,19 +61,19 @@ TEST(async_generator, that_is_never_read_does_not_run) {
     EXPECT_FALSE(ran);
 }
 
-struct counted {
-    explicit counted(int& living) : living_(living) { living_ += 1; }
-    counted(const counted&) = delete;
-    counted& operator=(const counted&) = delete;
-    ~counted() { living_ -= 1; }
+struct counts_itself {
+    explicit counts_itself(int& living) : living_(living) { living_ += 1; }
+    counts_itself(const counts_itself&) = delete;
+    counts_itself& operator=(const counts_itself&) = delete;
+    ~counts_itself() { living_ -= 1; }
     int& living_;
 };
 
 TEST(async_generator, dropped_at_a_yield_destroys_what_it_holds) {
     const auto make = [](int& living) -> async_generator<int> {
-        const counted outer(living);
+        const counts_itself outer(living);
         for (int i = 0;; ++i) {
-            const counted inner(living);
+            const counts_itself inner(living);
             co_yield i;
         }
     };
@@ -117,7 +117,7 @@ TEST(async_generator, an_error_is_thrown_by_next_and_ends_the_sequence) {
 
 TEST(async_generator, a_timeout_reaches_into_its_wait_and_ends_it) {
     const auto make = [](int& living) -> async_generator<int> {
-        const counted alive(living);
+        const counts_itself alive(living);
         co_yield 1;
         co_await sleep_for(1h);
         co_yield 2;

@@ -1,5 +1,7 @@
 // stop_token_test.cpp: with_stop_token: a stop from this thread and from others, and races with it.
 // SPDX-License-Identifier: MIT
+#include "tests/support/on_poll.hpp"
+
 #include <anel/event.hpp>
 #include <anel/run.hpp>
 #include <anel/sleep.hpp>
@@ -14,8 +16,6 @@ namespace anel {
 namespace {
 
 using namespace std::chrono_literals;
-
-const run_options on_poll{.backend = {.kind = backend_kind::poll}, .signals = false};
 
 task<int> value_after_yield(int value) {
     co_await yield();

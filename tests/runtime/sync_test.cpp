@@ -1,5 +1,7 @@
 // sync_test.cpp: semaphore, mutex and channel: order, cancels, and nothing lost.
 // SPDX-License-Identifier: MIT
+#include "tests/support/on_poll.hpp"
+
 #include <anel/channel.hpp>
 #include <anel/mutex.hpp>
 #include <anel/run.hpp>
@@ -17,8 +19,6 @@ namespace anel {
 namespace {
 
 using namespace std::chrono_literals;
-
-const run_options on_poll{.backend = {.kind = backend_kind::poll}, .signals = false};
 
 TEST(mutex, keeps_others_out_over_an_await_and_is_fair) {
     const auto body = []() -> task<> {

@@ -1,6 +1,8 @@
 // task_group_test.cpp: nothing outlives its group; the first error wins; a cancel reaches
 // everything.
 // SPDX-License-Identifier: MIT
+#include "tests/support/on_poll.hpp"
+
 #include <anel/event.hpp>
 #include <anel/run.hpp>
 #include <anel/sleep.hpp>
@@ -16,8 +18,6 @@ namespace anel {
 namespace {
 
 using namespace std::chrono_literals;
-
-const run_options on_poll{.backend = {.kind = backend_kind::poll}, .signals = false};
 
 /// Counts what is alive.
 struct counted {

@@ -1,5 +1,7 @@
 // task_test.cpp: task<T>: laziness, results, exceptions, and a stack that stays flat.
 // SPDX-License-Identifier: MIT
+#include "tests/support/on_poll.hpp"
+
 #include <anel/event.hpp>
 #include <anel/run.hpp>
 #include <anel/sleep.hpp>
@@ -17,8 +19,6 @@
 
 namespace anel {
 namespace {
-
-const run_options on_poll{.backend = {.kind = backend_kind::poll}, .signals = false};
 
 task<int> number(int value) { co_return value; }
 

@@ -1,5 +1,7 @@
 // timeout_test.cpp: with_timeout as a duration and as a deadline, nested, late and in the past.
 // SPDX-License-Identifier: MIT
+#include "tests/support/on_poll.hpp"
+
 #include <anel/event.hpp>
 #include <anel/run.hpp>
 #include <anel/sleep.hpp>
@@ -13,8 +15,6 @@ namespace anel {
 namespace {
 
 using namespace std::chrono_literals;
-
-const run_options on_poll{.backend = {.kind = backend_kind::poll}, .signals = false};
 
 template <awaitable A>
 task<std::string> failure_of(A inner) {

@@ -1,5 +1,7 @@
 // timer_test.cpp: the heap against a model, ties, and deadlines at the ends of the clock.
 // SPDX-License-Identifier: MIT
+#include "tests/support/on_poll.hpp"
+
 #include <anel/run.hpp>
 #include <anel/sleep.hpp>
 #include <anel/timer.hpp>
@@ -128,8 +130,6 @@ TEST(time, sums_saturate) {
     EXPECT_EQ(saturate(std::chrono::duration<double>(1e300)), duration::max());
     EXPECT_EQ(saturate(std::chrono::duration<double, std::nano>(1.5)), 2ns);
 }
-
-const run_options on_poll{.backend = {.kind = backend_kind::poll}, .signals = false};
 
 TEST(sleep, is_never_short) {
     const auto body = []() -> task<> {

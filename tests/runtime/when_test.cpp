@@ -1,5 +1,7 @@
 // when_test.cpp: when_all and when_any: results, errors, losers that are awaited.
 // SPDX-License-Identifier: MIT
+#include "tests/support/on_poll.hpp"
+
 #include <anel/event.hpp>
 #include <anel/run.hpp>
 #include <anel/sleep.hpp>
@@ -15,8 +17,6 @@ namespace anel {
 namespace {
 
 using namespace std::chrono_literals;
-
-const run_options on_poll{.backend = {.kind = backend_kind::poll}, .signals = false};
 
 task<int> number_after(int value, int turns) {
     for (int i = 0; i < turns; ++i) co_await yield();

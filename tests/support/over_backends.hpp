@@ -77,6 +77,9 @@ inline constexpr std::size_t sanitizer_threads = 0;
 /// How often something is tried: `times`, or less where each try takes longer.
 constexpr int rounds(int times) { return slow_build ? times / 5 : times; }
 
+/// Whether this run may take its time: `./dev check --long`.
+inline const bool long_run = std::getenv("ANEL_LONG") != nullptr;
+
 /// The backends over a real kernel that start here; what this build or this system refuses is left
 /// out. Found out once, in a child process: the kernel takes a ring apart some time after it was
 /// closed, and keeps interrupting the sleep of a process that has had one.
