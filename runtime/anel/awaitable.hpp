@@ -14,7 +14,9 @@
 
 #include <concepts>
 #include <coroutine>
+#include <functional>
 #include <utility>
+#include <variant>
 
 namespace anel {
 
@@ -29,6 +31,22 @@ template <awaitable A>
 using awaited_t = decltype(std::declval<A&>().finish());
 
 namespace detail {
+
+/// What keeps a `T` that was awaited, where a reference or a void has no place of its own.
+template <class T>
+struct kept {
+    using type = T;
+};
+template <class T>
+struct kept<T&> {
+    using type = std::reference_wrapper<T>;
+};
+template <>
+struct kept<void> {
+    using type = std::monostate;
+};
+template <class T>
+using kept_t = typename kept<T>::type;
 
 /// Adapts an awaitable to the language. Holds a reference, and is returned by value: g++ 12 would
 /// copy an awaiter that await_transform returned by reference.

@@ -46,27 +46,36 @@ std::string_view errno_name(int code) noexcept;
 [[noreturn]] void throw_timed_out(duration wait);
 [[noreturn]] void throw_timed_out(time_point deadline);
 
-/// A value, or the error_code of what went wrong.
+/// A value, or the error_code of what went wrong. When the value is an error_code itself, it is the
+/// value that converts.
 template <class T>
 class [[nodiscard]] result {
 public:
-    result(T value) : value_(std::move(value)) {}              // NOLINT: implicit on purpose
-    result(std::error_code error) noexcept : error_(error) {}  // NOLINT: implicit on purpose
+    result(T value) : value_(std::forward<T>(value)) {}  // NOLINT: implicit on purpose
+    result(std::error_code error) noexcept               // NOLINT: implicit on purpose
+        requires(!std::is_same_v<T, std::error_code>)
+        : error_(error) {}
+    static result failure(std::error_code error) noexcept {
+        result failed;
+        failed.error_ = error;
+        return failed;
+    }
 
     explicit operator bool() const noexcept { return value_.has_value(); }
     [[nodiscard]] std::error_code error() const noexcept { return error_; }
 
     /// Returns the value. Errors: std::system_error when there is none.
     T& value() & { return check(), *value_; }
-    T&& value() && { return check(), *std::move(value_); }
+    T&& value() && { return check(), static_cast<T&&>(*value_); }
     T& operator*() & { return value(); }
-    T* operator->() { return &value(); }
+    std::remove_reference_t<T>* operator->() { return &value(); }
 
 private:
+    result() noexcept = default;
     void check() const {
         if (!value_) throw std::system_error(error_);
     }
-    std::optional<T> value_;
+    std::optional<detail::kept_t<T>> value_;
     std::error_code error_;
 };
 
@@ -75,6 +84,7 @@ class [[nodiscard]] result<void> {
 public:
     result() noexcept = default;
     result(std::error_code error) noexcept : error_(error) {}  // NOLINT: implicit on purpose
+    static result failure(std::error_code error) noexcept { return error; }
 
     explicit operator bool() const noexcept { return !error_; }
     [[nodiscard]] std::error_code error() const noexcept { return error_; }
@@ -108,7 +118,7 @@ public:
                     return inner_.finish();
                 }
             } catch (const std::system_error& error) {
-                return error.code();
+                return result<value_type>::failure(error.code());
             }
         }
     }

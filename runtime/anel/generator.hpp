@@ -17,11 +17,13 @@
 #include <coroutine>
 #include <exception>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace anel {
 
-/// A sequence of `T`, made while it is read. Lazy, move-only; one task reads it at a time.
+/// A sequence of `T`, made while it is read. Lazy, move-only; one task reads it at a time. `T` may
+/// be a reference: next() then gives a pointer to each, and null at the end.
 /// Lifetime a coroutine's reference parameters must outlive the generator.
 /// Cost     one frame, recycled; no allocation per value.
 template <class T>
@@ -29,6 +31,8 @@ class [[nodiscard]] async_generator {
 public:
     class promise_type;
     class next_wait;
+    using item =
+        std::conditional_t<std::is_reference_v<T>, std::remove_reference_t<T>*, std::optional<T>>;
 
     async_generator(async_generator&& other) noexcept
         : handle_(std::exchange(other.handle_, nullptr)) {}
@@ -43,7 +47,7 @@ public:
     }
 
     /// Waits for the next value.
-    /// Returns  nothing when the sequence has ended, also when asked again.
+    /// Returns  an optional, or a pointer: empty at the end of the sequence, also when asked again.
     /// Errors   what the coroutine throws, which ends the sequence; task_cancelled, which ends it
     ///          as well when the coroutine was waiting for something.
     [[nodiscard]] next_wait next() noexcept { return next_wait(handle_); }
@@ -68,11 +72,16 @@ public:
     /// At a co_yield, as at the end, whoever awaits next() runs next.
     template <class U = T>
     detail::task_promise::final_awaiter yield_value(U&& given) {
-        value.emplace(std::forward<U>(given));
+        if constexpr (std::is_reference_v<T>) {
+            static_assert(std::is_lvalue_reference_v<U>, "anel: co_yield of a temporary");
+            value = &given;
+        } else {
+            value.emplace(std::forward<U>(given));
+        }
         return {};
     }
 
-    std::optional<T> value;
+    item value{};
 };
 
 template <class T>
@@ -92,14 +101,15 @@ public:
         return true;
     }
 
-    std::optional<T> finish() {
+    item finish() {
         if (refused_) throw task_cancelled{};
         promise_type& from = source_.promise();
         from.awaiter = nullptr;
         if (from.error) std::rethrow_exception(std::exchange(from.error, nullptr));
-        std::optional<T> item = std::move(from.value);
-        from.value.reset();
-        return item;
+        item next = std::move(from.value);
+        if constexpr (std::is_reference_v<T>) from.value = nullptr;
+        else from.value.reset();
+        return next;
     }
 
 private:

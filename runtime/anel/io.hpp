@@ -33,7 +33,7 @@ public:
         return in.owner().start(*this);
     }
 
-    auto finish() {
+    decltype(auto) finish() {
         settle();
         if (const std::error_code error = self().failure()) throw self().describe(error);
         return self().value();
@@ -42,9 +42,12 @@ public:
     // Derived is not complete yet where this is declared; the parameter puts the look-up off.
     template <class Complete = Derived>
     auto try_finish() -> anel::result<decltype(std::declval<Complete&>().value())> {
+        using value_type = decltype(std::declval<Complete&>().value());
         settle();
-        if (const std::error_code error = self().failure()) return error;
-        if constexpr (std::is_void_v<decltype(std::declval<Complete&>().value())>) {
+        if (const std::error_code error = self().failure()) {
+            return anel::result<value_type>::failure(error);
+        }
+        if constexpr (std::is_void_v<value_type>) {
             return {};
         } else {
             return self().value();

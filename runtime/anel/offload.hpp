@@ -16,7 +16,6 @@ template <class Function>
 class offload_wait : public io<offload_wait<Function>> {
     using base = io<offload_wait<Function>>;
     using returned = std::invoke_result_t<Function&>;
-    using stored = std::conditional_t<std::is_void_v<returned>, bool, returned>;
 
 public:
     explicit offload_wait(Function function)
@@ -30,7 +29,7 @@ public:
     }
     returned value() {
         if (error_) std::rethrow_exception(std::move(error_));
-        if constexpr (!std::is_void_v<returned>) return std::move(*value_);
+        if constexpr (!std::is_void_v<returned>) return static_cast<returned&&>(*value_);
     }
     io_error describe(std::error_code error) { return io_error(error, "offload", {}); }
 
@@ -54,7 +53,7 @@ private:
 
     Function function_;
     call_type call_;
-    std::optional<stored> value_;
+    std::optional<kept_t<returned>> value_;
     std::exception_ptr error_;
 };
 

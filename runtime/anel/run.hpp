@@ -28,7 +28,7 @@ namespace detail {
 bool run_root(task<> root, const run_options& options);
 
 template <class T>
-task<> keep_result(task<T> inner, std::optional<T>& result) {
+task<> keep_result(task<T> inner, std::optional<kept_t<T>>& result) {
     result.emplace(co_await inner);
 }
 }  // namespace detail
@@ -39,16 +39,16 @@ task<> keep_result(task<T> inner, std::optional<T>& result) {
 ///          task that has a result other than int.
 /// Thread   one loop per thread; several threads may each run one.
 template <class T>
-auto run(task<T> root, const run_options& options = {}) {
+std::conditional_t<std::is_void_v<T>, int, T> run(task<T> root, const run_options& options = {}) {
     if constexpr (std::is_void_v<T>) {
         detail::run_root(std::move(root), options);
         return 0;
     } else {
-        std::optional<T> result;
+        std::optional<detail::kept_t<T>> result;
         detail::run_root(detail::keep_result(std::move(root), result), options);
         if constexpr (std::is_same_v<T, int>) return result.value_or(0);
         if (!result) throw task_cancelled{};
-        return std::move(*result);
+        return static_cast<T&&>(*result);
     }
 }
 

@@ -175,7 +175,7 @@ std::invoke_result_t<Body&, task_group&> with_task_group(Body body) {
         co_await group.join();
         group.rethrow();
     } else {
-        std::optional<result> value;
+        std::optional<detail::kept_t<result>> value;
         try {
             auto inside = detail::in_scope(group.scope(), body(group));
             value.emplace(co_await inside);
@@ -185,7 +185,7 @@ std::invoke_result_t<Body&, task_group&> with_task_group(Body body) {
         co_await group.join();
         group.rethrow();
         if (!value) throw task_cancelled{};
-        co_return std::move(*value);
+        co_return static_cast<result&&>(*value);
     }
 }
 

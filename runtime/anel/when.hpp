@@ -11,15 +11,14 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 namespace anel {
 namespace detail {
 
-template <class T>
-using value_or_nothing = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 template <class A>
-using slot_of = std::optional<value_or_nothing<awaited_t<A>>>;
+using value_of = kept_t<awaited_t<A>>;
+template <class A>
+using slot_of = std::optional<value_of<A>>;
 
 template <awaitable A>
 task<> await_into(A inner, slot_of<A>& slot) {
@@ -46,17 +45,18 @@ task<> await_and_cancel(A inner, slot_of<A>& slot, std::size_t index,
 template <class... T>
 struct any_of {
     std::size_t first;                        ///< the one that ended first
-    std::tuple<std::optional<T>...> results;  ///< void as std::monostate
+    std::tuple<std::optional<T>...> results;  ///< void as std::monostate; see when_all()
 
     any_of(std::size_t index, std::tuple<std::optional<T>...> values)
         : first(index), results(std::move(values)) {}
 };
 
 /// Awaits all of `inner` at the same time.
-/// Returns  a tuple of what they give; std::monostate for void.
+/// Returns  a tuple of what they give; std::monostate for void, std::reference_wrapper for a
+///          reference.
 /// Errors   the first error of any, after the others were cancelled and have ended.
 template <awaitable... A>
-task<std::tuple<detail::value_or_nothing<awaited_t<A>>...>> when_all(A... inner) {
+task<std::tuple<detail::value_of<A>...>> when_all(A... inner) {
     frame& self = co_await detail::this_frame();
     task_group group(*self.scope, cancel_scope::shield::no);
     std::tuple<detail::slot_of<A>...> slots;
@@ -79,7 +79,7 @@ task<std::tuple<detail::value_or_nothing<awaited_t<A>>...>> when_all(A... inner)
 /// Returns  which one was first, and every result that happened.
 /// Errors   the first error of any, after the others have ended.
 template <awaitable... A>
-task<any_of<detail::value_or_nothing<awaited_t<A>>...>> when_any(A... inner) {
+task<any_of<detail::value_of<A>...>> when_any(A... inner) {
     frame& self = co_await detail::this_frame();
     task_group group(*self.scope, cancel_scope::shield::no);
     std::tuple<detail::slot_of<A>...> slots;
@@ -96,7 +96,7 @@ task<any_of<detail::value_or_nothing<awaited_t<A>>...>> when_any(A... inner) {
     co_await group.join();
     group.rethrow_error();
     if (!first) throw task_cancelled{};  // what happened is told, also in a scope cancelled since
-    co_return any_of<detail::value_or_nothing<awaited_t<A>>...>(*first, std::move(slots));
+    co_return any_of<detail::value_of<A>...>(*first, std::move(slots));
 }
 
 }  // namespace anel
