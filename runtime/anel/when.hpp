@@ -4,13 +4,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <anel/error.hpp>
 #include <anel/task_group.hpp>
 
+#include <cerrno>
 #include <cstddef>
 #include <optional>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace anel {
 namespace detail {
@@ -19,6 +22,10 @@ template <class A>
 using value_of = kept_t<awaited_t<A>>;
 template <class A>
 using slot_of = std::optional<value_of<A>>;
+
+template <class A>
+using all_of_list_t =
+    std::conditional_t<std::is_void_v<awaited_t<A>>, void, std::vector<value_of<A>>>;
 
 template <awaitable A>
 task<> await_into(A inner, slot_of<A>& slot) {
@@ -48,6 +55,16 @@ struct any_of {
     std::tuple<std::optional<T>...> results;  ///< void as std::monostate; see when_all()
 
     any_of(std::size_t index, std::tuple<std::optional<T>...> values)
+        : first(index), results(std::move(values)) {}
+};
+
+/// The same of a list.
+template <class T>
+struct any_of_list {
+    std::size_t first;
+    std::vector<std::optional<T>> results;
+
+    any_of_list(std::size_t index, std::vector<std::optional<T>> values)
         : first(index), results(std::move(values)) {}
 };
 
@@ -97,6 +114,60 @@ task<any_of<detail::value_of<A>...>> when_any(A... inner) {
     group.rethrow_error();
     if (!first) throw task_cancelled{};  // what happened is told, also in a scope cancelled since
     co_return any_of<detail::value_of<A>...>(*first, std::move(slots));
+}
+
+/// Awaits all of a list that is made at run time, tasks say, at the same time.
+/// Returns  what they give, in the order of the list; nothing when they give nothing. An empty list
+///          is done at once.
+/// Errors   the first error of any, after the others were cancelled and have ended.
+template <awaitable A>
+task<detail::all_of_list_t<A>> when_all(std::vector<A> inner) {
+    frame& self = co_await detail::this_frame();
+    std::vector<detail::slot_of<A>> slots(inner.size());
+    task_group group(*self.scope, cancel_scope::shield::no);
+    try {
+        for (std::size_t i = 0; i < inner.size(); ++i) {
+            group.spawn(&detail::await_into<A>, std::move(inner[i]), std::ref(slots[i]));
+        }
+    } catch (...) {
+        group.fail(std::current_exception());
+    }
+    co_await group.join();
+    group.rethrow();
+    for (const auto& slot : slots) {
+        if (!slot) throw task_cancelled{};
+    }
+    if constexpr (!std::is_void_v<awaited_t<A>>) {
+        detail::all_of_list_t<A> values;
+        values.reserve(slots.size());
+        for (auto& slot : slots) values.push_back(*std::move(slot));
+        co_return values;
+    }
+}
+
+/// Awaits a list at the same time until the first one ends; cancels the others and awaits them.
+/// Returns  which one was first, and every result that happened.
+/// Errors   the first error of any, after the others have ended; EINVAL for an empty list, of which
+///          none would ever be first.
+template <awaitable A>
+task<any_of_list<detail::value_of<A>>> when_any(std::vector<A> inner) {
+    if (inner.empty()) throw_errno(EINVAL, "when_any", "(an empty list)");
+    frame& self = co_await detail::this_frame();
+    std::vector<detail::slot_of<A>> slots(inner.size());
+    std::optional<std::size_t> first;
+    task_group group(*self.scope, cancel_scope::shield::no);
+    try {
+        for (std::size_t i = 0; i < inner.size(); ++i) {
+            group.spawn(&detail::await_and_cancel<A>, std::move(inner[i]), std::ref(slots[i]), i,
+                        std::ref(first), std::ref(group));
+        }
+    } catch (...) {
+        group.fail(std::current_exception());
+    }
+    co_await group.join();
+    group.rethrow_error();
+    if (!first) throw task_cancelled{};
+    co_return any_of_list<detail::value_of<A>>(*first, std::move(slots));
 }
 
 }  // namespace anel

@@ -14,6 +14,7 @@
 #include <system_error>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace anel {
 namespace {
@@ -91,6 +92,17 @@ TEST(reference_result, of_several_is_a_reference_wrapper) {
         EXPECT_EQ(&std::get<1>(both).get(), &two);
         auto either = co_await when_any(refers_to(one), sleep_until(never));
         EXPECT_EQ(&std::get<0>(either.results)->get(), &one);
+
+        std::vector<task<fixed&>> list;
+        list.push_back(refers_to(one));
+        list.push_back(refers_to(two));
+        auto all = co_await when_all(std::move(list));
+        EXPECT_EQ(&all[0].get(), &one);
+        EXPECT_EQ(&all[1].get(), &two);
+        std::vector<task<fixed&>> single;
+        single.push_back(refers_to(two));
+        auto first = co_await when_any(std::move(single));
+        EXPECT_EQ(&first.results[0]->get(), &two);
     };
     run(body(), on_poll);
 }

@@ -12,6 +12,8 @@
 
 #include <memory>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 namespace anel {
 namespace {
@@ -79,6 +81,117 @@ TEST(when_any, keeps_the_result_of_one_that_could_not_be_cancelled_any_more) {
         auto both = co_await when_any(happened.wait(), number_after(9, 0));
         EXPECT_EQ(both.first, 0U);
         EXPECT_TRUE(std::get<0>(both.results));
+    };
+    run(body(), on_poll);
+}
+
+TEST(when_all, of_a_list_gives_every_result_in_the_order_of_the_list) {
+    const auto body = []() -> task<> {
+        std::vector<task<int>> numbers;
+        for (int i = 0; i < 200; ++i) numbers.push_back(number_after(i, 200 - i));
+        auto results = co_await when_all(std::move(numbers));
+        EXPECT_EQ(results.size(), 200U);
+        for (int i = 0; i < 200; ++i) EXPECT_EQ(results[static_cast<std::size_t>(i)], i);
+
+        std::vector<task<std::unique_ptr<int>>> owners;
+        owners.push_back(owned(7));
+        auto objects = co_await when_all(std::move(owners));
+        EXPECT_EQ(*objects.at(0), 7);
+    };
+    run(body(), on_poll);
+}
+
+TEST(when_all, of_a_list_without_results_or_without_anything_just_ends) {
+    const auto body = []() -> task<> {
+        int ended = 0;
+        const auto counts = [&]() -> task<> {
+            co_await yield();
+            ended += 1;
+        };
+        std::vector<task<>> three;
+        for (int i = 0; i < 3; ++i) three.push_back(counts());
+        co_await when_all(std::move(three));
+        EXPECT_EQ(ended, 3);
+        auto none = co_await when_all(std::vector<task<int>>());
+        EXPECT_TRUE(none.empty());
+    };
+    run(body(), on_poll);
+}
+
+TEST(when_all, of_a_list_ends_the_others_before_the_first_error_is_thrown) {
+    const auto body = []() -> task<> {
+        bool ended = false;
+        bool caught = false;
+        std::vector<task<int>> both;
+        both.push_back(ends_late(ended));
+        both.push_back(fails());
+        try {
+            std::ignore = co_await when_all(std::move(both));
+        } catch (const std::runtime_error&) {
+            caught = true;
+        }
+        EXPECT_TRUE(caught);
+        EXPECT_TRUE(ended);
+    };
+    run(body(), on_poll);
+}
+
+TEST(when_any, of_a_list_gives_the_first_and_ends_the_others) {
+    const auto body = []() -> task<> {
+        bool first = false;
+        bool last = false;
+        std::vector<task<int>> three;
+        three.push_back(ends_late(first));
+        three.push_back(number_after(5, 3));
+        three.push_back(ends_late(last));
+        auto either = co_await when_any(std::move(three));
+        EXPECT_EQ(either.first, 1U);
+        EXPECT_EQ(either.results.size(), 3U);
+        EXPECT_EQ(either.results[1], 5);
+        EXPECT_FALSE(either.results[0]);
+        EXPECT_FALSE(either.results[2]);
+        EXPECT_TRUE(first);
+        EXPECT_TRUE(last);
+    };
+    run(body(), on_poll);
+}
+
+TEST(when_any, of_a_list_takes_operations_as_they_are) {
+    const auto body = []() -> task<> {
+        event never_set;
+        event happened;
+        happened.set();
+        std::vector<event::wait_type> waits;
+        waits.push_back(never_set.wait());
+        waits.push_back(happened.wait());
+        auto either = co_await when_any(std::move(waits));
+        EXPECT_EQ(either.first, 1U);
+    };
+    run(body(), on_poll);
+}
+
+TEST(when_any, of_an_empty_list_is_an_error) {
+    const auto body = []() -> task<> {
+        auto none = co_await as_result(when_any(std::vector<task<int>>()));
+        EXPECT_EQ(none.error(), std::errc::invalid_argument);
+    };
+    run(body(), on_poll);
+}
+
+TEST(when_any, of_a_list_passes_a_cancel_from_outside_to_all) {
+    const auto body = []() -> task<> {
+        bool first = false;
+        bool second = false;
+        const auto inner = [](bool& a, bool& b) -> task<> {
+            std::vector<task<int>> both;
+            both.push_back(ends_late(a));
+            both.push_back(ends_late(b));
+            std::ignore = co_await when_any(std::move(both));
+        };
+        auto cut = co_await as_result(with_timeout(1ms, inner(first, second)));
+        EXPECT_EQ(cut.error(), std::errc::timed_out);
+        EXPECT_TRUE(first);
+        EXPECT_TRUE(second);
     };
     run(body(), on_poll);
 }

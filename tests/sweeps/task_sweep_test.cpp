@@ -167,6 +167,53 @@ struct any_of_them : combined {
 };
 ANEL_SWEEP(any_of_them);
 
+/// The same as lists of tasks.
+struct combined_list : combined {
+    using combined::combined;
+    task<std::size_t> receives() {
+        const counted here(objects);
+        const std::size_t count = co_await pair.stream.recv(into);
+        co_return count;
+    }
+    task<std::size_t> accepts() {
+        const counted here(objects);
+        auto taken = co_await listener.accept();
+        co_return 1;
+    }
+    std::vector<task<std::size_t>> both() {
+        std::vector<task<std::size_t>> made;
+        made.push_back(receives());
+        made.push_back(accepts());
+        return made;
+    }
+    task<> check_list(bool nothing_thrown_away) {
+        co_await check_all(nothing_thrown_away);
+        EXPECT_EQ(objects.alive, 0);
+    }
+};
+
+struct all_of_a_list : combined_list {
+    using combined_list::combined_list;
+    task<> body() {
+        auto results = co_await when_all(both());
+        received = results[0];
+        accepted = static_cast<int>(results[1]);
+    }
+    task<> check(const report& said) { co_await check_list(said.completed); }
+};
+ANEL_SWEEP(all_of_a_list);
+
+struct any_of_a_list : combined_list {
+    using combined_list::combined_list;
+    task<> body() {
+        auto either = co_await when_any(both());
+        received = either.results[0].value_or(0);
+        accepted = static_cast<int>(either.results[1].value_or(0));
+    }
+    task<> check(const report& said) { co_await check_list(!said.error); }
+};
+ANEL_SWEEP(any_of_a_list);
+
 /// Timeouts and results in turn, around an operation.
 struct timed : scenario {
     using scenario::scenario;
