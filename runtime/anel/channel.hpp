@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,11 @@ struct loop_waits {
 /// Lifetime  must outlive its waiters, which is asserted.
 template <class T, class Waits = detail::loop_waits>
 class channel {
+    static_assert(
+        std::is_object_v<T> && std::is_move_constructible_v<T>,
+        "anel: the items of a channel are objects that can be moved: for what stays where "
+        "it is, send a pointer or a unique_ptr.");
+
 public:
     class send_wait;
     class recv_wait;
@@ -58,7 +64,9 @@ public:
     /// Takes the oldest item out if there is one.
     [[nodiscard]] std::optional<T> try_recv() {
         const guard held(waits_);
-        return get();
+        std::optional<T> item;
+        get(item);
+        return item;
     }
 
     /// No more is put in: waiting senders are refused, receivers get what is left and then nothing.
@@ -93,10 +101,10 @@ private:
         }
         return true;
     }
-    std::optional<T> get() {
-        std::optional<T> item;
+    /// `item` is empty; it stays so when there is nothing. Nothing is assigned: a T need not be.
+    void get(std::optional<T>& item) {
         if (size_ > 0) {
-            item = std::move(items_[first_]);
+            item.emplace(*std::move(items_[first_]));
             items_[first_].reset();
             first_ = place(1);
             size_ -= 1;
@@ -104,7 +112,6 @@ private:
         } else if (!senders_.empty()) {
             item.emplace(release_sender());
         }
-        return item;
     }
     void push(T&& item) {
         items_[place(size_)].emplace(std::move(item));
@@ -161,7 +168,7 @@ public:
     bool start(cancel_scope& in, frame& who) {
         static constexpr wait_kind waiting{"channel recv", &recv_wait::on_cancel};
         const guard held(from_.waits_);
-        if (!in.cancelled()) item_ = from_.get();
+        if (!in.cancelled()) from_.get(item_);
         return this->wait_in(from_.receivers_, item_ || from_.closed_, in, who, waiting);
     }
     std::optional<T> finish() {

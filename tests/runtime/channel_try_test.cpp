@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 namespace anel {
 namespace {
@@ -27,6 +28,26 @@ TEST(channel, try_send_fills_it_and_leaves_alone_what_does_not_fit) {
     EXPECT_EQ(two.try_recv(), "second");
     EXPECT_EQ(two.try_recv(), "third");
     EXPECT_EQ(two.try_recv(), std::nullopt);
+}
+
+TEST(channel, carries_what_can_be_moved_and_not_assigned) {
+    struct sealed {
+        const int value;
+        explicit sealed(int given) : value(given) {}
+        sealed(sealed&&) = default;
+    };
+    const auto body = []() -> task<> {
+        channel<sealed> one(1);
+        const bool sent = co_await one.send(sealed(1));
+        EXPECT_TRUE(sent);
+        EXPECT_FALSE(one.try_send(sealed(2)));
+        auto first = co_await one.recv();
+        EXPECT_EQ(first->value, 1);
+        EXPECT_TRUE(one.try_send(sealed(3)));
+        auto second = one.try_recv();
+        EXPECT_EQ(second->value, 3);
+    };
+    run(body(), on_poll);
 }
 
 TEST(channel, try_calls_serve_those_who_wait) {
