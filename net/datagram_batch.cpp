@@ -2,11 +2,14 @@
 // SPDX-License-Identifier: MIT
 #include <anel/datagram_batch.hpp>
 
+#include <anel/error.hpp>
+
 #include "net/address.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string>
 
 namespace anel {
 namespace {

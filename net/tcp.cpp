@@ -147,6 +147,16 @@ void tcp_stream::set_no_delay(bool on) {
             peer_endpoint());
 }
 
+task<> tcp_stream::send(std::span<const const_buffer> parts) {
+    constexpr std::size_t most = 64;  // buffers at a time; a frame of a kilobyte
+    do {
+        const auto next = parts.first(std::min(parts.size(), most));
+        detail::send_parts_wait<most> sent(*this, next);
+        co_await sent;
+        parts = parts.subspan(next.size());
+    } while (!parts.empty());
+}
+
 detached_stream detach(tcp_stream stream) noexcept {
     const auto left = stream.give_up();
     return {left.fd, left.home, stream.peer_};

@@ -21,6 +21,7 @@
 #include <anel/when.hpp>
 
 // The network.
+#include <anel/buffer.hpp>
 #include <anel/buffered_reader.hpp>
 #include <anel/datagram_batch.hpp>
 #include <anel/detached_stream.hpp>

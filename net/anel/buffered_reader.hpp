@@ -34,8 +34,8 @@ public:
     /// Reads up to the next `delimiter`, which must not be empty; it is taken and not returned.
     /// Returns  what was before it; nothing at the end of the stream.
     /// Errors   like read_line().
-    /// Lifetime the characters of `delimiter` must outlive the co_await.
-    [[nodiscard]] task<std::optional<std::string_view>> read_until(std::string_view delimiter,
+    /// Lifetime the bytes of `delimiter` must outlive the co_await.
+    [[nodiscard]] task<std::optional<std::string_view>> read_until(const_buffer delimiter,
                                                                    std::size_t size_max);
 
     /// Reads `size` bytes.

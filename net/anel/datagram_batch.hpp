@@ -7,9 +7,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <anel/buffer.hpp>
 #include <anel/endpoint.hpp>
 #include <anel/operation.hpp>
-#include <anel/tcp.hpp>
 
 #include <cstddef>
 #include <cstdint>

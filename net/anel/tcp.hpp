@@ -7,6 +7,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <anel/buffer.hpp>
 #include <anel/detached_stream.hpp>
 #include <anel/packed_endpoint.hpp>
 #include <anel/recv_buffer.hpp>
@@ -15,55 +16,16 @@
 
 #include <array>
 #include <cerrno>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
+#include <utility>
 
 namespace anel {
-
-/// Bytes to send: made from a span of bytes or characters, or a string.
-struct const_buffer {
-    const void* data = nullptr;
-    std::size_t size = 0;
-
-    template <class T, std::size_t N>
-        requires std::is_same_v<std::remove_const_t<T>, std::byte> ||
-                     std::is_same_v<std::remove_const_t<T>, char>
-    const_buffer(std::span<T, N> bytes) noexcept  // NOLINT: implicit on purpose
-        : data(bytes.data()), size(bytes.size()) {}
-    const_buffer(std::string_view text) noexcept  // NOLINT: implicit on purpose
-        : data(text.data()), size(text.size()) {}
-    template <class Text>
-        requires std::is_convertible_v<const Text&, std::string_view>
-    const_buffer(const Text& text) noexcept  // NOLINT: implicit on purpose
-        : const_buffer(std::string_view(text)) {}
-    const_buffer(const recv_buffer& received) noexcept  // NOLINT: implicit on purpose
-        : data(received.data()), size(received.size()) {}
-    template <std::size_t N>
-    const_buffer(const std::array<std::byte, N>& bytes) noexcept  // NOLINT: implicit on purpose
-        : data(bytes.data()), size(N) {}
-};
-
-/// Memory to receive into.
-struct mutable_buffer {
-    void* data = nullptr;
-    std::size_t size = 0;
-
-    mutable_buffer(std::span<std::byte> bytes) noexcept  // NOLINT: implicit on purpose
-        : data(bytes.data()), size(bytes.size()) {}
-    mutable_buffer(std::span<char> bytes) noexcept  // NOLINT: implicit on purpose
-        : data(bytes.data()), size(bytes.size()) {}
-    template <class Container>
-        requires requires(Container& c) { std::span(c); } &&
-                 (std::is_same_v<typename Container::value_type, std::byte> ||
-                  std::is_same_v<typename Container::value_type, char>)
-    mutable_buffer(Container& container) noexcept  // NOLINT: implicit on purpose
-        : mutable_buffer(std::span<typename Container::value_type>(container)) {}
-};
 
 namespace detail {
 template <class Derived>
@@ -168,9 +130,14 @@ public:
 
     /// Sends the bytes of all parts, in order, as if they were one: a header and a body, say.
     template <class... Parts>
-        requires(sizeof...(Parts) > 0)
+        requires(sizeof...(Parts) > 0 && (std::convertible_to<Parts, const_buffer> && ...))
     [[nodiscard]] detail::send_parts_wait<1 + sizeof...(Parts)> send(const_buffer first,
-                                                                     const Parts&... rest) noexcept;
+                                                                     Parts&&... rest) noexcept;
+
+    /// The same for a list that is made at run time, as long as it likes.
+    /// Lifetime the list, too, must outlive the co_await.
+    /// Cost     a coroutine; one submission for 64 buffers.
+    [[nodiscard]] task<> send(std::span<const const_buffer> parts);
 
     /// Sends what the kernel takes at once, at least one byte unless `buffer` is empty.
     /// Returns  bytes sent; with a cancel nothing was sent.
@@ -367,16 +334,17 @@ class send_parts_wait : public stream_io<send_parts_wait<Parts>> {
 
 public:
     static constexpr const char* name = "send";
-    send_parts_wait(tcp_stream& on, const std::array<const_buffer, Parts>& parts) noexcept
+    /// At most `Parts` of them.
+    send_parts_wait(tcp_stream& on, std::span<const const_buffer> parts) noexcept
         : base(on, opcode::sendmsg, nullptr, 0, op_flag::whole) {
-        for (std::size_t i = 0; i < Parts; ++i) {
+        for (std::size_t i = 0; i < parts.size(); ++i) {
             parts_[i] = {const_cast<void*>(parts[i].data), parts[i].size};
             this->size += parts[i].size;
         }
+        message_.buffer_count = static_cast<std::uint32_t>(parts.size());
     }
     bool start(cancel_scope& in, frame& who) noexcept {
         message_.buffers = parts_.data();  // only now: the awaiter may have been moved
-        message_.buffer_count = Parts;
         this->data = &message_;
         return base::start(in, who);
     }
@@ -442,10 +410,11 @@ inline detail::shutdown_wait tcp_stream::shutdown_send() noexcept {
     return detail::shutdown_wait(*this);
 }
 template <class... Parts>
-    requires(sizeof...(Parts) > 0)
+    requires(sizeof...(Parts) > 0 && (std::convertible_to<Parts, const_buffer> && ...))
 detail::send_parts_wait<1 + sizeof...(Parts)> tcp_stream::send(const_buffer first,
-                                                               const Parts&... rest) noexcept {
-    return {*this, std::array<const_buffer, 1 + sizeof...(Parts)>{first, const_buffer(rest)...}};
+                                                               Parts&&... rest) noexcept {
+    const const_buffer parts[] = {first, std::forward<Parts>(rest)...};
+    return {*this, parts};
 }
 inline detail::accept_wait tcp_listener::accept() noexcept { return detail::accept_wait(*this); }
 

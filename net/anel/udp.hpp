@@ -4,10 +4,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <anel/buffer.hpp>
 #include <anel/datagram_batch.hpp>
 #include <anel/socket.hpp>
 #include <anel/task.hpp>
-#include <anel/tcp.hpp>
 
 #include <cstddef>
 

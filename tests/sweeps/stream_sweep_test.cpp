@@ -247,6 +247,30 @@ struct send_parts : sending {
 };
 ANEL_SWEEP(send_parts);
 
+/// More buffers than one submission takes, so that it can be cut short between two as well.
+struct send_list : sending {
+    using sending::sending;
+    task<> body() {
+        const std::string_view all = bytes;
+        parts.clear();
+        for (std::size_t at = 0; at < all.size(); at += 20'000) {
+            parts.push_back(all.substr(at, 20'000));
+        }
+        co_await pair.stream.send(parts);
+        sent = bytes.size();
+    }
+    task<> check(const report& said) {
+        co_await finish();
+        EXPECT_GE(arrived.size(), sent);
+        if (said.completed) {
+            EXPECT_EQ(arrived.size(), bytes.size());
+        }
+    }
+    std::vector<const_buffer> parts;
+    std::size_t sent = 0;
+};
+ANEL_SWEEP(send_list);
+
 struct send_some : sending {
     using sending::sending;
     task<> body() {
