@@ -143,7 +143,7 @@ task<tcp_stream> open_sessions::next(tcp_listener& listener) {
             co_return std::move(*accepted);
         }
         const std::error_code error = accepted.error();
-        if (is_fatal(error)) throw io_error(error, "accept", listener.local_endpoint().to_string());
+        if (is_fatal(error)) throw accept_error(listener, error);
         if (concerns_one_connection(error)) continue;
         // No descriptors, no memory, or a filter that says no. Trying again at once would spin: the
         // connection is still there. A session that ends may free what is missing.

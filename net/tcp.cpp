@@ -129,10 +129,13 @@ tcp_stream detail::accept_wait::value() const noexcept {
     return {owner, result, pack(peer)};
 }
 
+io_error detail::accept_error(const socket& listener, std::error_code error) {
+    if (!listener.is_open()) return io_error(error, "accept", "(the listener is closed)");
+    return io_error(error, "accept", listener.local_endpoint().to_string());
+}
+
 io_error detail::accept_wait::describe(std::error_code error) const {
-    std::string where;
-    if (socket_.is_open()) where = socket_.local_endpoint().to_string();
-    return io_error(error, "accept", where);
+    return accept_error(socket_, error);
 }
 
 // --- tcp_stream ---------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ class send_wait;
 class send_some_wait;
 class send_zc_wait;
 class accept_wait;
+/// What a failed accept says; the address is not known any more once the listener is closed.
+io_error accept_error(const socket& listener, std::error_code error);
 class shutdown_wait;
 template <std::size_t Parts>
 class send_parts_wait;
