@@ -146,6 +146,7 @@ void tcp_stream::reset_on_close() {
 }
 
 void tcp_stream::set_no_delay(bool on) {
+    if (is_open() && peer_endpoint().is_unix()) return;
     require(control(opcode::set_option, nullptr, on, flag(socket_option::no_delay)), "setsockopt",
             peer_endpoint());
 }

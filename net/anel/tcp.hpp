@@ -152,7 +152,8 @@ public:
     /// Makes the next close() reset the connection: unsent bytes are dropped, the peer sees
     /// ECONNRESET.
     void reset_on_close();
-    /// Sends small pieces at once (the default) or lets the kernel gather them.
+    /// Sends small pieces at once (the default) or lets the kernel gather them. A unix stream never
+    /// does: there it changes nothing.
     void set_no_delay(bool on);
 
     /// The address of the peer, also after the connection has ended.

@@ -58,6 +58,21 @@ TEST_P(unix_sockets, a_stream_over_a_path_is_a_stream) {
     });
 }
 
+TEST_P(unix_sockets, set_no_delay_changes_nothing_and_is_no_error) {
+    run([&]() -> task<> {
+        auto pair = co_await connected_pair(at());
+        for (const bool on : {true, false}) {
+            pair.client.set_no_delay(on);
+            pair.server.set_no_delay(on);
+        }
+        co_await pair.client.send("still there");
+        const std::string text = co_await receive(pair.server, 11);
+        EXPECT_EQ(text, "still there");
+        pair.client.close_now();
+        EXPECT_THROW(pair.client.set_no_delay(true), io_error) << "it is closed";
+    });
+}
+
 TEST_P(unix_sockets, an_abstract_name_has_no_file) {
     const endpoint name = "unix:@anel-test-" + std::to_string(::getpid());
     run([&]() -> task<> {
