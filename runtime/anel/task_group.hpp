@@ -77,13 +77,20 @@ public:
     template <class Function, class... Arguments>
     void spawn(Function&& function, Arguments&&... arguments) {
         using stored = std::decay_t<Function>;
-        static_assert(
-            std::is_lvalue_reference_v<Function> || std::is_empty_v<stored> ||
-                !std::is_class_v<stored>,
-            "anel: spawn() of a temporary lambda with captures. The child may outlive what "
-            "it captured. Pass the values as arguments: group.spawn(function, values...).");
-        adopt(run(stored(std::forward<Function>(function)),
-                  std::decay_t<Arguments>(std::forward<Arguments>(arguments))...));
+        if constexpr (awaitable<stored>) {
+            static_assert(!awaitable<stored>,
+                          "anel: spawn() takes a function and its arguments, not the task that a "
+                          "call gave: write group.spawn(f, x), not group.spawn(f(x)). The child "
+                          "then owns the arguments; those of a task made before may be gone.");
+        } else {
+            static_assert(
+                std::is_lvalue_reference_v<Function> || std::is_empty_v<stored> ||
+                    !std::is_class_v<stored>,
+                "anel: spawn() of a temporary lambda with captures. The child may outlive what "
+                "it captured. Pass the values as arguments: group.spawn(function, values...).");
+            adopt(run(stored(std::forward<Function>(function)),
+                      std::decay_t<Arguments>(std::forward<Arguments>(arguments))...));
+        }
     }
 
     /// Asks the body and every child to end. Returns at once.
