@@ -6,6 +6,7 @@ set(anel_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/anel)
 install(TARGETS anel EXPORT anelTargets
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
     FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/anel)
 install(EXPORT anelTargets NAMESPACE anel:: DESTINATION ${anel_package_dir})
 
 configure_package_config_file(cmake/anelConfig.cmake.in ${PROJECT_BINARY_DIR}/anelConfig.cmake
@@ -35,9 +36,16 @@ if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
 else()
     set(anel_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
+# Who links a static library links what it uses, too, and without asking: there is no other one. A
+# shared library names that itself.
+set(anel_pc_libs "")
 set(anel_pc_requires "")
-if(ANEL_HAVE_IO_URING)
-    set(anel_pc_requires "liburing >= 2.3")
+get_target_property(anel_type anel TYPE)
+if(anel_type STREQUAL "STATIC_LIBRARY")
+    set(anel_pc_libs "${CMAKE_THREAD_LIBS_INIT}")
+    if(ANEL_HAVE_IO_URING)
+        set(anel_pc_requires "liburing >= 2.3")
+    endif()
 endif()
 configure_file(cmake/anel.pc.in ${PROJECT_BINARY_DIR}/anel.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/anel.pc DESTINATION ${anel_pc_dir})

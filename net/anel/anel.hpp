@@ -18,6 +18,7 @@
 #include <anel/task_group.hpp>
 #include <anel/thread_channel.hpp>
 #include <anel/timeout.hpp>
+#include <anel/version.hpp>
 #include <anel/when.hpp>
 
 // The network.

@@ -1,6 +1,7 @@
 #!/bin/sh
 # check.sh: installs anel into a temporary prefix and builds a user's program against it, found with
-# find_package, found with pkg-config, and taken in with add_subdirectory.
+# find_package, found with pkg-config, and taken in with add_subdirectory; and the same out of the
+# Debian package.
 #   check.sh CMAKE SOURCE_DIR BUILD_DIR COMPILER [compiler flags...]
 set -eu
 cmake=$1 source=$2 build=$3 compiler=$4
@@ -10,6 +11,10 @@ consumer=$source/tests/install/consumer
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 say() { printf '\n== %s\n' "$1"; }
+fail() {
+    echo "$1" >&2
+    exit 1
+}
 
 configure() {  # configure FOLDER OPTION...
     folder=$1
@@ -19,13 +24,13 @@ configure() {  # configure FOLDER OPTION...
     # What anel needs for itself must not change how a user's files are compiled.
     if grep '"command"' "$scratch/$folder/compile_commands.json" | grep 'consumer/main\.cpp' |
         grep -E -- '-W[a-z]|-fstack|FORTIFY|ANEL_|_GLIBCXX'; then
-        echo "flags of anel leaked into the user's compile command" >&2
-        exit 1
+        fail "flags of anel leaked into the user's compile command"
     fi
 }
 
 say "install"
 "$cmake" --install "$build" --prefix "$scratch/prefix"
+cmp "$source/LICENSE" "$scratch/prefix/share/doc/anel/LICENSE"
 
 say "find_package"
 configure found -DCMAKE_PREFIX_PATH="$scratch/prefix"
@@ -34,20 +39,43 @@ configure found -DCMAKE_PREFIX_PATH="$scratch/prefix"
 
 say "find_package, configured again: the answer about the compiler is cached"
 if configure found | grep "Checking that the compiler"; then
-    echo "the check of the compiler ran twice" >&2
-    exit 1
+    fail "the check of the compiler ran twice"
 fi
 
-say "pkg-config"
-pc=$(find "$scratch/prefix" -name anel.pc)
-PKG_CONFIG_PATH=$(dirname "$pc")
-export PKG_CONFIG_PATH
-# shellcheck disable=SC2046,SC2086  # Flags are words on purpose.
-set -- $flags $(pkg-config --cflags anel) "$consumer/main.cpp" $(pkg-config --static --libs anel)
-echo "$compiler -std=c++20 $*"
-"$compiler" -std=c++20 "$@" -o "$scratch/pkg_consumer"
-"$scratch/pkg_consumer"
+build_with_pkg_config() {  # build_with_pkg_config ROOT
+    PKG_CONFIG_PATH=$(dirname "$(find "$1" -name anel.pc)")
+    export PKG_CONFIG_PATH
+    # shellcheck disable=SC2046,SC2086  # Flags are words on purpose.
+    set -- $flags "$consumer/main.cpp" $(pkg-config --cflags --libs anel)
+    echo "$compiler -std=c++20 $*"
+    "$compiler" -std=c++20 "$@" -o "$scratch/pkg_consumer"
+}
+
+say "pkg-config, which tells the version that the preprocessor is told"
+build_with_pkg_config "$scratch/prefix"
+# A shared library stands where no system looks for it.
+libraries=$(dirname "$PKG_CONFIG_PATH")
+version=$(LD_LIBRARY_PATH=$libraries "$scratch/pkg_consumer")
+[ "$version" = "$(pkg-config --modversion anel)" ] || fail "the program says $version"
+
+say "the Debian package"
+if command -v dpkg-deb >/dev/null && [ -e "$build/CPackConfig.cmake" ]; then
+    (cd "$scratch" && "$(dirname "$cmake")/cpack" -G DEB --config "$build/CPackConfig.cmake" \
+        -B "$scratch/package")
+    package=$(echo "$scratch"/package/libanel-dev_*.deb)
+    dpkg-deb -I "$package"
+    if pkg-config --print-requires anel | grep -q liburing; then
+        dpkg-deb -f "$package" Depends | grep -q 'liburing-dev (>= 2.3)' ||
+            fail "the package does not depend on liburing"
+    fi
+    dpkg-deb -x "$package" "$scratch/root"
+    build_with_pkg_config "$scratch/root/usr"
+fi
 
 say "add_subdirectory (configured only: the sources are those built already)"
 configure inside -DANEL_SOURCE_DIR="$source"
+"$cmake" --install "$scratch/inside" --prefix "$scratch/nothing"
+[ ! -e "$scratch/nothing" ] || fail "a user's install installs anel, too"
+configure inside -DANEL_SOURCE_DIR="$source" -DANEL_INSTALL=ON
+grep -q anel.pc "$scratch/inside/anel/cmake_install.cmake" || fail "ANEL_INSTALL=ON does not"
 echo "installed and found"

@@ -1,0 +1,13 @@
+// version.hpp: which version of anel this is, for the preprocessor:
+//
+//     #if ANEL_VERSION >= 200  // 0.2.0
+//
+// The build and the packages take their version from here.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#define ANEL_VERSION_MAJOR 0
+#define ANEL_VERSION_MINOR 1
+#define ANEL_VERSION_PATCH 0
+/// Major times 10,000, minor times 100, and patch: two versions compare as numbers.
+#define ANEL_VERSION (ANEL_VERSION_MAJOR * 10000 + ANEL_VERSION_MINOR * 100 + ANEL_VERSION_PATCH)
