@@ -3,8 +3,8 @@
 // A byte is a char, a signed or unsigned char (uint8_t), a char8_t or a std::byte. Whatever holds
 // them in one piece converts by itself: an array, anything with data() and size() (std::array,
 // vector, string, span, string_view, recv_buffer …), or a pointer and a size in braces. All else,
-// an array of int say, does not compile: its bytes are sent by who says so, {pointer, size} of
-// them.
+// an array of int say, does not compile: std::as_bytes(std::span(array)) says that its bytes are
+// meant.
 //
 // Knows: memory. Must not know: what is done with it.
 // SPDX-License-Identifier: MIT
@@ -13,9 +13,16 @@
 #include <concepts>
 #include <cstddef>
 #include <iterator>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+
+// clang warns of an awaitable that is kept longer than the temporary whose bytes it would send,
+// where the attribute stands at declaration and definition; g++ knows no such attribute.
+#ifndef __clang__
+#pragma GCC diagnostic ignored_attributes "clang::lifetimebound"
+#endif
 
 namespace anel {
 
@@ -47,8 +54,14 @@ concept array_of_const_text =
     std::is_array_v<std::remove_reference_t<T>> &&
     (std::same_as<element_of<T>, const char> || std::same_as<element_of<T>, const char8_t>);
 
+/// The bytes are somewhere else: a span, a string_view, or the pointer to a C string.
 template <class T>
-concept bytes_to_send = contiguous_bytes<T> || c_string<T>;
+concept view_to_send = c_string<T> || (contiguous_bytes<T> &&
+                                       std::ranges::enable_borrowed_range<std::remove_cvref_t<T>>);
+
+/// They go with the object, if it goes.
+template <class T>
+concept bytes_to_send = contiguous_bytes<T> && !view_to_send<T>;
 
 template <class T>
 concept room_to_receive = contiguous_bytes<T> && !std::is_const_v<element_of<T>> &&
@@ -66,20 +79,25 @@ concept byte_or_void = byte_type<std::remove_const_t<T>> || std::is_void_v<T>;
 /// to, and those of other bytes, are sent whole. `const char*` is a C string. A `char*` is refused,
 /// because nobody knows what it points to: say {pointer, size}, or std::string_view(pointer).
 /// Lifetime a view: the bytes must outlive the co_await. A temporary lives as long as the statement
-///          that awaits, `co_await conn.send(make_reply())`, and no longer.
+///          that awaits, `co_await conn.send(make_reply())`: an awaitable of it that is kept for
+///          later reads what is gone, which clang warns of.
 struct const_buffer {
     const void* data = nullptr;
     std::size_t size = 0;
 
     template <detail::bytes_to_send Bytes>
-    const_buffer(Bytes&& bytes) noexcept {  // NOLINT: implicit on purpose
-        if constexpr (detail::c_string<Bytes>) {
-            data = bytes;
-            size = std::string_view(bytes).size();
+    const_buffer(Bytes&& bytes [[clang::lifetimebound]]) noexcept  // NOLINT: implicit on purpose
+        : data(std::data(bytes)), size(std::size(bytes)) {
+        if constexpr (detail::array_of_const_text<Bytes>) size -= bytes[size - 1] == 0;
+    }
+    template <detail::view_to_send View>
+    const_buffer(View&& view) noexcept {  // NOLINT: implicit on purpose
+        if constexpr (detail::c_string<View>) {
+            data = view;
+            size = std::string_view(view).size();
         } else {
-            data = std::data(bytes);
-            size = std::size(bytes);
-            if constexpr (detail::array_of_const_text<Bytes>) size -= bytes[size - 1] == 0;
+            data = std::data(view);
+            size = std::size(view);
         }
     }
     template <detail::byte_or_void T>

@@ -33,6 +33,6 @@ namespace anel {
 /// Sends `content` as one frame.
 /// Errors   errc::message_too_long for 4 GiB and more; those of send().
 /// Lifetime `content` must outlive the co_await.
-[[nodiscard]] task<> write_frame(tcp_stream& to, const_buffer content);
+[[nodiscard]] task<> write_frame(tcp_stream& to, const_buffer content [[clang::lifetimebound]]);
 
 }  // namespace anel

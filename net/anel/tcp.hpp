@@ -94,7 +94,7 @@ public:
     /// Lifetime `buffer` must outlive the co_await: the kernel reads from it.
     /// Cost     no allocation. io_uring: one submission, however long it takes.
     /// Source   send(2) with MSG_NOSIGNAL and, on io_uring, MSG_WAITALL.
-    [[nodiscard]] detail::send_wait send(const_buffer buffer) noexcept;
+    [[nodiscard]] detail::send_wait send(const_buffer buffer [[clang::lifetimebound]]) noexcept;
 
     /// Sends all bytes of `buffer`, which the kernel reads in place where it can instead of copying
     /// them first. Then it ends only once the peer's system has acknowledged them, so it is for
@@ -106,7 +106,8 @@ public:
     /// Cost     no allocation. io_uring on Linux 6.2: one submission and two completions for each
     ///          mebibyte; elsewhere it is send().
     /// Source   io_uring_prep_send_zc(3), with IORING_SEND_ZC_REPORT_USAGE.
-    [[nodiscard]] detail::send_zc_wait send_zc(const_buffer buffer) noexcept;
+    [[nodiscard]] detail::send_zc_wait send_zc(const_buffer buffer
+                                               [[clang::lifetimebound]]) noexcept;
     /// Whether send_zc() still tries to send without a copy on this stream.
     [[nodiscard]] bool tries_zero_copy() const noexcept { return zero_copy_pays(); }
 
@@ -143,7 +144,8 @@ public:
 
     /// Sends what the kernel takes at once, at least one byte unless `buffer` is empty.
     /// Returns  bytes sent; with a cancel nothing was sent.
-    [[nodiscard]] detail::send_some_wait send_some(const_buffer buffer) noexcept;
+    [[nodiscard]] detail::send_some_wait send_some(const_buffer buffer
+                                                   [[clang::lifetimebound]]) noexcept;
 
     /// Tells the peer that no more will be sent: it receives 0. Receiving goes on.
     /// Errors   ENOTCONN when the peer has reset the connection.
@@ -402,11 +404,15 @@ inline detail::recv_chunk_wait tcp_stream::recv() noexcept {
 inline detail::recv_exact_wait tcp_stream::recv_exact(mutable_buffer buffer) noexcept {
     return {*this, buffer};
 }
-inline detail::send_wait tcp_stream::send(const_buffer buffer) noexcept { return {*this, buffer}; }
-inline detail::send_zc_wait tcp_stream::send_zc(const_buffer buffer) noexcept {
+inline detail::send_wait tcp_stream::send(const_buffer buffer [[clang::lifetimebound]]) noexcept {
     return {*this, buffer};
 }
-inline detail::send_some_wait tcp_stream::send_some(const_buffer buffer) noexcept {
+inline detail::send_zc_wait tcp_stream::send_zc(const_buffer buffer
+                                                [[clang::lifetimebound]]) noexcept {
+    return {*this, buffer};
+}
+inline detail::send_some_wait tcp_stream::send_some(const_buffer buffer
+                                                    [[clang::lifetimebound]]) noexcept {
     return {*this, buffer};
 }
 inline detail::shutdown_wait tcp_stream::shutdown_send() noexcept {

@@ -55,13 +55,14 @@ public:
 
     /// Sends one datagram to `to`, whole.
     /// Errors   EMSGSIZE above 65,507 bytes (IPv4).
-    [[nodiscard]] detail::sendto_wait sendto(const_buffer buffer, const endpoint& to) noexcept;
+    [[nodiscard]] detail::sendto_wait sendto(const_buffer buffer [[clang::lifetimebound]],
+                                             const endpoint& to) noexcept;
 
     /// Fixes the peer: send() goes to it, and only its datagrams are received.
     [[nodiscard]] detail::datagram_connect_wait connect(const endpoint& peer) noexcept;
     /// Sends one datagram to the connected peer.
     /// Errors   EDESTADDRREQ without one; ECONNREFUSED as in recvfrom().
-    [[nodiscard]] detail::sendto_wait send(const_buffer buffer) noexcept;
+    [[nodiscard]] detail::sendto_wait send(const_buffer buffer [[clang::lifetimebound]]) noexcept;
 
     /// Waits for a datagram, and takes all that are there, at most 64. What was in `batch` is gone.
     /// Returns  how many, 1..64.
@@ -195,10 +196,11 @@ private:
 inline detail::recvfrom_wait udp_socket::recvfrom(mutable_buffer buffer) noexcept {
     return {*this, buffer};
 }
-inline detail::sendto_wait udp_socket::sendto(const_buffer buffer, const endpoint& to) noexcept {
+inline detail::sendto_wait udp_socket::sendto(const_buffer buffer [[clang::lifetimebound]],
+                                              const endpoint& to) noexcept {
     return {*this, buffer, &to};
 }
-inline detail::sendto_wait udp_socket::send(const_buffer buffer) noexcept {
+inline detail::sendto_wait udp_socket::send(const_buffer buffer [[clang::lifetimebound]]) noexcept {
     return {*this, buffer, nullptr};
 }
 inline detail::datagram_connect_wait udp_socket::connect(const endpoint& peer) noexcept {
