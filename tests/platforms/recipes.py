@@ -2,7 +2,6 @@
 a Result. What a row asks for stands in rows.py."""
 
 import re
-import shlex
 from dataclasses import dataclass, field
 
 from places import CannotMake, Debian, HOME, JOBS, first_error, last_line
@@ -143,70 +142,84 @@ def run_examples(build, peers, before="", **environment):
         build.result.counts.passed += max(0, ran - len(failures) - skipped)
 
 
-def emulated(result, row, arch, triple, qemu, suites=SUITES, peers=PEERS, suite="trixie", **how):
-    """Built by Debian's cross compiler, run under qemu-user; the peers of the examples are native.
+def crossed(result, row, arch, triple, qemu="", suites=SUITES, peers=PEERS, **how):
+    """Built by a cross compiler of Debian 13; run by qemu-user or, for i386, by the processor.
 
-    qemu-user has no io_uring, so that epoll and poll(2) are what is tested, and that a ring that
-    is not there is no harm."""
-    system = debian(row, suite, "amd64", "cmake ninja-build pkg-config ccache python3 g++ qemu-user"
-                    f" strace libgtest-dev")
-    system.install(f"g++-{triple} libc6:{arch} libstdc++6:{arch} libgtest-dev:{arch} "
-                   f"liburing-dev:{arch}", foreign=(arch,))
-    processor = triple.split("-", maxsplit=1)[0]
-    lib = f"/usr/lib/{triple}"
-    build = Build(system, result, row, compiler=f"{triple}-g++", pkg_config=f"{lib}/pkgconfig",
-                  cmake=("-DCMAKE_SYSTEM_NAME=Linux", f"-DCMAKE_SYSTEM_PROCESSOR={processor}",
-                         f"-DCMAKE_CROSSCOMPILING_EMULATOR={qemu}",
-                         f"-DGTest_DIR={lib}/cmake/GTest"), **how)
-    result.versions["qemu"] = system.must(f"{qemu} --version", 30).split()[2]
-    build.make(*(f"{name}_tests" for name in suites), "anel_examples")
-    build.run_suites(suites, before=qemu, seconds=1800, ANEL_TEST_PATIENCE="10")
-    # A program of that name that is run by qemu.
-    wrapped = f"{build.folder}/emulated/examples"
+    qemu-user has no io_uring, so that what is tested is epoll and poll(2), and that a ring that is
+    not there does no harm. The peers of the examples are programs of this machine."""
+    system = debian(row, "trixie", "amd64", "cmake ninja-build pkg-config ccache python3 g++ "
+                    f"strace googletest g++-{triple}" + (" qemu-user" if qemu else ""))
+    liburing = unpack_liburing(system, "trixie", arch)
+    libraries = f"/usr/{triple}/lib:{liburing.libraries}"
+    if qemu:
+        result.versions["qemu"] = system.must(f"{qemu} --version", 30).split()[2]
+        before = f"{qemu} -L /usr/{triple} -E LD_LIBRARY_PATH={libraries}"
+    else:
+        before = f"/usr/{triple}/lib/ld-linux.so.2 --library-path {libraries}"
+    build = Build(system, result, row, compiler=f"{triple}-g++", own_gtest=True,
+                  pkg_config=liburing.pkg_config,
+                  cmake=("-DCMAKE_SYSTEM_NAME=Linux",
+                         f"-DCMAKE_SYSTEM_PROCESSOR={triple.split('-', maxsplit=1)[0]}"), **how)
+    build.make(*(f"{name}_tests" for name in suites), *(("anel_examples",) if peers else ()))
+    build.run_suites(suites, before=before, seconds=1800, ANEL_TEST_PATIENCE="10")
+    if not peers:
+        return
+    # In place of each program one that has it run.
+    wrapped = f"{build.folder}/wrapped/examples"
     system.must(f"mkdir -p {wrapped} && for program in {build.folder}/examples/*; do "
-                f"name=$(basename $program); printf '#!/bin/sh\\nexec {qemu} %s \"$@\"\\n' "
+                f"name=$(basename $program); printf '#!/bin/sh\\nexec {before} %s \"$@\"\\n' "
                 f"$program >{wrapped}/$name; chmod +x {wrapped}/$name; done && "
                 "g++ -std=c++20 tests/refuse_io_uring.cpp -o build/refuse_io_uring", 120)
-    build.folder = f"{build.folder}/emulated"
-    run_examples(build, peers, before="/src/build/refuse_io_uring ENOSYS --",
+    build.folder = f"{build.folder}/wrapped"
+    run_examples(build, peers, before="/src/build/refuse_io_uring ENOSYS --" if qemu else "",
                  ANEL_TEST_PATIENCE="10")
 
 
-def mixed_liburing(result, row, built, others, suite="sid"):
-    """Built with the headers and the library of one liburing, run beside the others.
+@dataclass
+class Liburing:
+    """A liburing of some Debian, unpacked below /opt."""
 
-    `built` and `others` are suites of Debian whose package is taken."""
-    system = debian(row, suite, "amd64", "cmake ninja-build pkg-config ccache python3 g++ "
-                    "libgtest-dev")
-    versions = {name: unpack_liburing(system, name) for name in (built, *others)}
-    place = f"/opt/liburing-{built}"
-    build = Build(system, result, row, pkg_config=f"{place}/pkgconfig",
-                  flags=f"-isystem {place}/usr/include")
-    build.make("conformance_tests")
-    result.versions["liburing"] = versions[built] + ", run beside " + ", ".join(
-        versions[name] for name in (built, *others))
-    for name in (built, *others):
-        counts = run_suite(lambda line, limit: system.run(line, limit), "env LD_LIBRARY_PATH="
-                           f"/opt/liburing-{name}/usr/lib/x86_64-linux-gnu "
-                           f"{build.folder}/tests/conformance_tests", 900, "*/io_uring")
-        result.counts.add(counts, f"beside {versions[name]}: ")
+    version: str
+    pkg_config: str
+    headers: str
+    libraries: str
 
 
-def unpack_liburing(system, suite):
-    """Unpacks the packages of another suite below /opt. Returns their version."""
+def unpack_liburing(system, suite, arch="amd64"):
+    """Unpacks the packages of another suite or architecture; they need nothing newer than libc."""
     other = debian("liburing", suite, "amd64", "")
-    other.must("apt-get -q -y update && cd /tmp && apt-get -q download liburing2 liburing-dev", 300)
-    place = f"/opt/liburing-{suite}"
+    other.must(f"dpkg --add-architecture {arch} && apt-get -q -y update && cd /tmp && "
+               f"rm -f *.deb && apt-get -q download liburing2:{arch} liburing-dev:{arch}", 300)
+    place = f"/opt/liburing-{suite}-{arch}"
     for package in sorted((other.root / "tmp").glob("liburing*.deb")):
         (system.root / "tmp" / package.name).write_bytes(package.read_bytes())
         system.must(f"dpkg -x /tmp/{package.name} {place} && rm /tmp/{package.name}", 60)
-        package.unlink()
-    system.must(f"mkdir -p {place}/pkgconfig && sed 's|^prefix=.*|prefix={place}/usr|; "
-                f"s|=/usr/|={place}/usr/|' {place}/usr/lib/x86_64-linux-gnu/pkgconfig/liburing.pc "
-                f">{place}/pkgconfig/liburing.pc", 30)
-    return system.must(f"PKG_CONFIG_LIBDIR={place}/pkgconfig pkg-config --modversion liburing",
-                       30).strip()
+    described = next((system.root / place.lstrip("/")).glob("usr/lib/*/pkgconfig/liburing.pc"))
+    text = described.read_text()
+    described.write_text(re.sub(r"(=|\s|-[IL])/usr\b", rf"\1{place}/usr", text))
+    inside = "/" + str(described.parent.relative_to(system.root))
+    version = re.search(r"^Version: (\S+)$", text, re.M)[1]
+    return Liburing(version, inside, f"{place}/usr/include", str(inside).removesuffix("/pkgconfig"))
 
 
-def quoted(words):
-    return " ".join(shlex.quote(word) for word in words)
+def mixed_liburing(result, row, built, others=(), suites=("conformance",), **how):
+    """Built with the headers and the library of one liburing, run beside the others.
+
+    `built` and `others` are suites of Debian, whose package is taken."""
+    system = debian(row, "trixie", "amd64", "cmake ninja-build pkg-config ccache python3 g++ "
+                    "libgtest-dev")
+    first = unpack_liburing(system, built)
+    build = Build(system, result, row, pkg_config=first.pkg_config,
+                  flags=f"-isystem {first.headers}", **how)
+    build.make(*(f"{name}_tests" for name in suites))
+    beside = [first, *(unpack_liburing(system, name) for name in others)]
+    result.versions["liburing"] = first.version
+    for one in beside:
+        if one is not first:
+            result.versions["liburing"] += f", run beside {one.version}"
+        for suite in suites:
+            counts = run_suite(
+                lambda line, limit: system.run(line, limit),
+                f"env LD_LIBRARY_PATH={one.libraries} {build.folder}/tests/{suite}_tests", 900,
+                "*" if one is first else "*/io_uring")
+            result.counts.add(counts, f"beside {one.version}: {suite}.")
