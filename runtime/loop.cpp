@@ -69,9 +69,11 @@ void loop::collect_until(time_point until) {
 
 void loop::collect() {
     ANEL_ASSERT(!running_);
+    frame_pool* outer = frame_pool::install(frames_.get());  // what was posted may spawn
     if (inbox_) inbox_->awake();
     take_posted();
     collect_until(time_point::min());
+    frame_pool::install(outer);
 }
 
 step_result loop::run_once() {

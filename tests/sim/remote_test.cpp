@@ -200,5 +200,24 @@ TEST(sim_remote, post_and_offload_work_on_the_one_thread) {
     EXPECT_EQ(computed, 42);
 }
 
+TEST(sim_remote, a_posted_function_may_spawn) {
+    sim::world world(1, calm());
+    int ran = 0;
+    world.client("client", "10.0.0.2", [&]() -> task<> {
+        const auto post = co_await get_poster();
+        co_await with_task_group([&](task_group& group) -> task<> {
+            const auto child = [&]() -> task<> {
+                co_await yield();
+                ran += 1;
+            };
+            post([&] { group.spawn(child); });
+            world.at(1s, [&] { post([&] { group.spawn(child); }); });
+            co_await sleep_for(2s);
+        });
+    });
+    world.run(1min);  // and no frame is left, or missing
+    EXPECT_EQ(ran, 2);
+}
+
 }  // namespace
 }  // namespace anel::test
