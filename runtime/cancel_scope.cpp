@@ -1,6 +1,9 @@
 // cancel_scope.cpp: the tree of scopes: linking, cancelling, and the wait at each leaf.
 // SPDX-License-Identifier: MIT
 #include <anel/cancel_scope.hpp>
+#include <anel/error.hpp>
+
+#include <cerrno>
 
 namespace anel {
 
@@ -12,6 +15,19 @@ bool detail::is_cancel(const std::exception_ptr& error) noexcept {
     } catch (...) {
         return false;
     }
+}
+
+std::exception_ptr detail::stray_cancel() noexcept {
+    try {
+        throw_errno(ECANCELED, "task", "that only itself has cancelled");
+    } catch (...) {
+        return std::current_exception();  // or std::bad_alloc
+    }
+}
+
+void detail::throw_cut_short(const cancel_scope& scope) {
+    if (scope.cancelled()) throw task_cancelled{};
+    std::rethrow_exception(stray_cancel());
 }
 
 cancel_scope::~cancel_scope() {

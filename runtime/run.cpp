@@ -25,6 +25,8 @@ task<> root_and_signals(task<> root, cancel_scope& scope, signal_hub& signals, b
         if (failed != 0) throw_errno(failed, "signal", "SIGINT and SIGTERM");
         auto inside = detail::in_scope(scope, std::move(root));
         co_await inside;
+    } catch (const task_cancelled&) {
+        error = scope.cancelled() ? std::current_exception() : detail::stray_cancel();
     } catch (...) {
         error = std::current_exception();
     }

@@ -18,8 +18,9 @@ void task_group::adopt(spawned::handle_type adopted) noexcept {
 
 void task_group::fail(std::exception_ptr error) noexcept {
     if (detail::is_cancel(error)) {
-        cut_short_ = true;  // how a cancelled task ends; not an error of its own
-        return;
+        cut_short_ = scope_.cancelled();
+        if (cut_short_) return;  // how a cancelled task ends; not an error of its own
+        error = detail::stray_cancel();
     }
     if (!first_error_) first_error_ = std::move(error);
     scope_.cancel();

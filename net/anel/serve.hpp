@@ -170,6 +170,7 @@ spawned::handle_type run_session(session_record record, error_of<T> session) {
     frame& self = co_await this_frame();
     record.begin(*self.scope);
     std::exception_ptr error = co_await session;
+    if (error && !self.scope->cancelled() && is_cancel(error)) error = stray_cancel();
     record.end(std::move(error));
 }
 

@@ -162,7 +162,8 @@ private:
 /// Runs `body(group)`, a task, and then waits for everything spawned into the group.
 /// Returns  what the body returns.
 /// Errors   the first error of the body or a child, after all others were cancelled and have ended.
-///          After group.cancel() a group without a result ends normally.
+///          After group.cancel() a group without a result ends normally; one whose body was cut
+///          short before it had a result throws an io_error with ECANCELED.
 template <class Body>
 std::invoke_result_t<Body&, task_group&> with_task_group(Body body) {
     static_assert(std::is_trivially_destructible_v<Body>,
@@ -191,7 +192,7 @@ std::invoke_result_t<Body&, task_group&> with_task_group(Body body) {
         }
         co_await group.join();
         group.rethrow();
-        if (!value) throw task_cancelled{};
+        if (!value) detail::throw_cut_short(*self.scope);
         co_return static_cast<result&&>(*value);
     }
 }

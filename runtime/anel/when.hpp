@@ -88,16 +88,17 @@ task<std::tuple<detail::value_of<A>...>> when_all(A... inner) {
     co_await group.join();
     group.rethrow();
     bool whole = std::apply([](auto&... slot) { return (slot.has_value() && ...); }, slots);
-    if (!whole) throw task_cancelled{};
+    if (!whole) detail::throw_cut_short(*self.scope);
     co_return std::apply([](auto&... slot) { return std::tuple(std::move(*slot)...); }, slots);
 }
 
 /// Awaits `inner` at the same time until the first one ends; cancels the others and awaits them.
 /// Returns  which one was first, and every result that happened.
-/// Errors   the first error of any, after the others have ended.
+/// Errors   the first error of any, after the others have ended; EINVAL when there is none.
 template <awaitable... A>
 task<any_of<detail::value_of<A>...>> when_any(A... inner) {
     frame& self = co_await detail::this_frame();
+    if constexpr (sizeof...(A) == 0) throw_errno(EINVAL, "when_any", "of nothing");
     task_group group(*self.scope, cancel_scope::shield::no);
     std::tuple<detail::slot_of<A>...> slots;
     std::optional<std::size_t> first;
@@ -112,7 +113,8 @@ task<any_of<detail::value_of<A>...>> when_any(A... inner) {
     }
     co_await group.join();
     group.rethrow_error();
-    if (!first) throw task_cancelled{};  // what happened is told, also in a scope cancelled since
+    // What happened is told, also in a scope cancelled since.
+    if (!first) detail::throw_cut_short(*self.scope);
     co_return any_of<detail::value_of<A>...>(*first, std::move(slots));
 }
 
@@ -135,7 +137,7 @@ task<detail::all_of_list_t<A>> when_all(std::vector<A> inner) {
     co_await group.join();
     group.rethrow();
     for (const auto& slot : slots) {
-        if (!slot) throw task_cancelled{};
+        if (!slot) detail::throw_cut_short(*self.scope);
     }
     if constexpr (!std::is_void_v<awaited_t<A>>) {
         detail::all_of_list_t<A> values;
@@ -166,7 +168,7 @@ task<any_of_list<detail::value_of<A>>> when_any(std::vector<A> inner) {
     }
     co_await group.join();
     group.rethrow_error();
-    if (!first) throw task_cancelled{};
+    if (!first) detail::throw_cut_short(*self.scope);
     co_return any_of_list<detail::value_of<A>>(*first, std::move(slots));
 }
 
