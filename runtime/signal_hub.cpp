@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <string>
 
 namespace anel {
@@ -37,7 +38,7 @@ int signal_hub::open() {
 }
 
 int signal_hub::watch_stop_signals() {
-    if (const int error = open(); error < 0) return error == -EBUSY ? 0 : error;
+    if (const int error = open(); error < 0) return error;
     for (const int number : stop_signals) {
         const int error = watch_.add(number, signal_watch::ignored::stays);
         if (error < 0) return error;
@@ -93,7 +94,8 @@ signal_hub::~signal_hub() {
     if (!watch_.is_open()) return;
     watch_.remove_all();
     while (const int number = watch_.take_unread()) {
-        if (stops_root(number)) std::raise(number);
+        // Another loop that watches it was told as well.
+        if (stops_root(number) && !signal_watch::is_watched(number)) std::raise(number);
     }
 }
 

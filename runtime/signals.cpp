@@ -1,7 +1,12 @@
-// signals.cpp: the handler of signals, and the socket pair it writes to.
+// signals.cpp: the handler of signals, and the socket pairs it writes to.
 //
-// A handler gets no argument, so this is the one place with a mutable global: the descriptor it
-// writes to. A socket, not a pipe, because every backend can receive from one.
+// A handler gets no argument, so this is the one place with a mutable global: the list of those who
+// watch. The handler walks it without a lock; whoever leaves it waits until no handler is at work.
+// A socket, not a pipe, because every backend can receive from one.
+//
+// A child of fork() has the handlers and the sockets of its parent. The list says whose it is: in
+// another process a signal gets its former disposition and is raised again, and the first watch
+// that is opened there begins with an empty list.
 // SPDX-License-Identifier: MIT
 #include "runtime/signals.hpp"
 
@@ -10,67 +15,133 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <atomic>
 #include <cerrno>
+#include <csignal>
+#include <thread>
 
 namespace anel {
 namespace {
 
-std::atomic<int> handler_descriptor{-1};
+using listener = signal_watch::listener;
+
+struct watchers {
+    std::atomic<int> process{0};
+    std::atomic<int> lock{0};  // the process whose thread holds it, or 0
+    std::atomic<listener*> first{nullptr};
+    std::atomic<int> handlers_at_work{0};
+    std::atomic<std::uint64_t> handled{0};  // signals whose handler is write_signal
+    struct sigaction former[signal_watch::largest_number + 1]{};
+};
+constinit watchers all;
+
+constexpr std::uint64_t bit(int number) noexcept { return std::uint64_t{1} << (number - 1); }
 
 extern "C" void write_signal(int number) {
     const int saved = errno;
-    const int fd = handler_descriptor.load(std::memory_order_relaxed);
+    if (all.process.load() != ::getpid()) {
+        // It is delivered when this handler has returned: until then every signal is blocked.
+        ::sigaction(number, &all.former[number], nullptr);
+        ::raise(number);
+        errno = saved;
+        return;
+    }
     const auto byte = static_cast<char>(number);
-    // A full socket holds signals enough already.
-    if (fd >= 0) (void)!::send(fd, &byte, 1, MSG_DONTWAIT | no_signal);
+    all.handlers_at_work.fetch_add(1);
+    for (const listener* at = all.first.load(); at; at = at->next.load()) {
+        // A full socket holds signals enough already.
+        if ((at->signals.load() & bit(number)) != 0)
+            (void)!::send(at->socket.load(), &byte, 1, MSG_DONTWAIT | no_signal);
+    }
+    all.handlers_at_work.fetch_sub(1);
     errno = saved;
 }
+
+// Whoever has put another handler there meanwhile keeps it.
+void put_back(int number) noexcept {
+    struct sigaction now{};
+    if (::sigaction(number, nullptr, &now) == 0 && now.sa_handler == &write_signal)
+        ::sigaction(number, &all.former[number], nullptr);
+    all.handled.fetch_and(~bit(number));
+}
+
+/// Holds the list of this process. A lock that a thread of the parent held at fork() is taken over:
+/// that thread does not exist here.
+class list_lock {
+public:
+    list_lock() noexcept {
+        const int self = ::getpid();
+        int holder = 0;
+        while (!all.lock.compare_exchange_weak(holder, self)) {
+            if (holder != self) continue;
+            std::this_thread::yield();
+            holder = 0;
+        }
+        if (all.process.load() != self) begin_anew(self);
+    }
+    list_lock(const list_lock&) = delete;
+    list_lock& operator=(const list_lock&) = delete;
+    ~list_lock() { all.lock.store(0); }
+
+private:
+    static void begin_anew(int self) noexcept {
+        for (int number = 1; number <= signal_watch::largest_number; ++number) {
+            if ((all.handled.load() & bit(number)) != 0) put_back(number);
+        }
+        all.first.store(nullptr);
+        all.handlers_at_work.store(0);
+        all.process.store(self);
+    }
+};
 
 }  // namespace
 
 int signal_watch::open() noexcept {
     int pair[2];
     if (const int error = make_socket_pair(pair); error < 0) return error;
-    int unused = -1;
-    if (!handler_descriptor.compare_exchange_strong(unused, pair[1])) {
-        ::close(pair[0]);
-        ::close(pair[1]);
-        return -EBUSY;
-    }
     receiving_ = pair[0];
-    sending_ = pair[1];
+    listener_.socket.store(pair[1]);
+    process_ = ::getpid();
+    const list_lock held;
+    listener_.next.store(all.first.load());
+    all.first.store(&listener_);
     return 0;
 }
 
-int signal_watch::add(int number, ignored when_ignored) {
-    const auto is_it = [&](const auto& entry) { return entry.first == number; };
-    if (std::any_of(former_.begin(), former_.end(), is_it)) return 0;
-    struct sigaction before{};
-    if (::sigaction(number, nullptr, &before) != 0) return -errno;
+int signal_watch::add(int number, ignored when_ignored) noexcept {
+    const list_lock held;
+    if ((listener_.signals.load() & bit(number)) != 0) return 0;
+    const bool handled = (all.handled.load() & bit(number)) != 0;
+    struct sigaction& former = all.former[number];
+    if (!handled && ::sigaction(number, nullptr, &former) != 0) return -errno;
     // A signal that the parent ignored (a job in the background) stays ignored.
-    if (before.sa_handler == SIG_IGN && when_ignored == ignored::stays) return 0;
-    former_.reserve(former_.size() + 1);
+    if (former.sa_handler == SIG_IGN && when_ignored == ignored::stays) return 0;
+    listener_.signals.fetch_or(bit(number));
+    if (handled) return 0;
     struct sigaction action{};
     action.sa_handler = &write_signal;
     action.sa_flags = SA_RESTART;
     sigfillset(&action.sa_mask);
-    if (::sigaction(number, &action, nullptr) != 0) return -errno;
-    former_.emplace_back(number, before);
+    if (::sigaction(number, &action, nullptr) != 0) {
+        listener_.signals.fetch_and(~bit(number));
+        return -errno;
+    }
+    all.handled.fetch_or(bit(number));
     return 0;
 }
 
 void signal_watch::remove(int number) noexcept {
-    const auto is_it = [&](const auto& entry) { return entry.first == number; };
-    const auto place = std::find_if(former_.begin(), former_.end(), is_it);
-    if (place == former_.end()) return;
-    ::sigaction(number, &place->second, nullptr);
-    former_.erase(place);
+    const list_lock held;
+    if ((listener_.signals.fetch_and(~bit(number)) & bit(number)) == 0) return;
+    for (const listener* at = all.first.load(); at; at = at->next.load()) {
+        if ((at->signals.load() & bit(number)) != 0) return;
+    }
+    put_back(number);
 }
 
 void signal_watch::remove_all() noexcept {
-    while (!former_.empty()) remove(former_.back().first);
+    for (int number = 1; number <= largest_number; ++number) {
+        if ((listener_.signals.load() & bit(number)) != 0) remove(number);
+    }
 }
 
 int signal_watch::take_unread() const noexcept {
@@ -78,12 +149,24 @@ int signal_watch::take_unread() const noexcept {
     return ::recv(receiving_, &number, 1, MSG_DONTWAIT) == 1 ? number : 0;
 }
 
+bool signal_watch::is_watched(int number) noexcept {
+    const list_lock held;
+    return (all.handled.load() & bit(number)) != 0;
+}
+
 signal_watch::~signal_watch() {
     if (!is_open()) return;
-    remove_all();
-    handler_descriptor.store(-1);
+    if (process_ == ::getpid()) {
+        remove_all();
+        const list_lock held;
+        std::atomic<listener*>* link = &all.first;
+        while (link->load() != &listener_) link = &link->load()->next;
+        link->store(listener_.next.load());
+        // A handler on another thread may still be about to write to the socket.
+        while (all.handlers_at_work.load() != 0) std::this_thread::yield();
+    }
     ::close(receiving_);
-    ::close(sending_);
+    ::close(listener_.socket.load());
 }
 
 }  // namespace anel

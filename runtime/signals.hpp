@@ -1,46 +1,54 @@
-// signals.hpp: signals as bytes that can be received.
+// signals.hpp: signals as bytes that can be received, by any number of watchers in one process.
 //
-// Knows: handlers and the socket pair they write to. Must not know: loops, coroutines.
+// Knows: handlers and the socket pairs they write to. Must not know: loops, coroutines.
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <csignal>
-
-#include <utility>
-#include <vector>
+#include <atomic>
+#include <cstdint>
 
 namespace anel {
 
-/// Turns signals into bytes on a socket. Only one object of a process watches at a time: a handler
-/// gets no argument, so there is one place where it looks for the socket.
+/// Turns signals into bytes on a socket. Each object of a process that watches a signal is told of
+/// it. A child of fork() inherits none of that: its signals are its own.
 class signal_watch {
 public:
+    /// What the handler sees of a watch: they are a list.
+    struct listener {
+        std::atomic<listener*> next{nullptr};
+        std::atomic<std::uint64_t> signals{0};  // bit number - 1: it is watched
+        std::atomic<int> socket{-1};
+    };
+
     signal_watch() noexcept = default;
     signal_watch(const signal_watch&) = delete;
     signal_watch& operator=(const signal_watch&) = delete;
-    /// Gives every signal its former disposition.
+    /// Gives every signal that nobody else watches its former disposition.
     ~signal_watch();
 
-    /// Opens the socket. Returns 0 or -errno; -EBUSY when another object watches.
+    /// Opens the socket. Returns 0 or -errno.
     int open() noexcept;
     [[nodiscard]] bool is_open() const noexcept { return receiving_ >= 0; }
     /// The socket on which one byte arrives per signal, its number.
     [[nodiscard]] int descriptor() const noexcept { return receiving_; }
 
+    static constexpr int largest_number = 64;  // Linux's
     enum class ignored : bool { stays, is_watched };
-    /// Watches `number`, for which one that the parent ignored may be left as it is.
-    /// Returns 0 or -errno. Errors: std::bad_alloc.
-    int add(int number, ignored when_ignored);
-    /// Gives `number` its former disposition.
+    /// Watches `number`, 1..largest_number, for which one that the parent ignored may be left as it
+    /// is. Returns 0 or -errno.
+    int add(int number, ignored when_ignored) noexcept;
+    /// Watches `number` no more; when nobody does, its former disposition is back.
     void remove(int number) noexcept;
     void remove_all() noexcept;
     /// A signal that arrived and was not received, or 0.
     [[nodiscard]] int take_unread() const noexcept;
+    /// Whether any object of this process watches `number`.
+    [[nodiscard]] static bool is_watched(int number) noexcept;
 
 private:
     int receiving_ = -1;
-    int sending_ = -1;
-    std::vector<std::pair<int, struct sigaction>> former_;
+    int process_ = 0;  // that opened it
+    listener listener_;
 };
 
 }  // namespace anel

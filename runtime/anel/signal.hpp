@@ -26,11 +26,13 @@ private:
 ///
 /// From the first call on until run() ends, the signal does nothing else: one that arrives while
 /// nobody waits ends the next wait at once; several of the same kind count as one, as they do for
-/// the system. With SIGINT or SIGTERM the program takes over what run() does otherwise: they no
-/// longer cancel the root task. At the end of run() the former disposition is back.
-/// Errors  io_error with EINVAL for a number that cannot be caught (SIGKILL, say), EBUSY when the
-///         run() of another thread watches signals, EOPNOTSUPP outside of run(); task_cancelled.
-/// Thread  the signal may come on any; every task that waits for it is told.
+/// the system. With SIGINT or SIGTERM the program takes over what this run() does otherwise: they
+/// no longer cancel its root task. At the end of the last run() that watches it the former
+/// disposition is back.
+/// Errors  io_error with EINVAL for a number that cannot be caught (SIGKILL, say), EOPNOTSUPP
+///         outside of run(); task_cancelled.
+/// Thread  the signal may come on any; every task that waits for it is told, in every loop. A child
+///         of fork() is not told of its parent's signals, nor the parent of the child's.
 [[nodiscard]] inline detail::signal_wait signal_received(int number) noexcept {
     return detail::signal_wait(number);
 }

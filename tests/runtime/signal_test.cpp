@@ -147,22 +147,5 @@ TEST(signal_received, refuses_what_cannot_be_caught) {
     run(body());
 }
 
-TEST(signal_received, a_second_loop_is_told_that_the_first_one_watches) {
-    const auto body = []() -> task<> {
-        std::error_code other;
-        std::thread second([&] {
-            const auto wait = [&]() -> task<> {
-                auto waited = co_await as_result(signal_received(SIGHUP));
-                other = waited.error();
-            };
-            run(wait());
-        });
-        second.join();
-        EXPECT_EQ(other, std::errc::device_or_resource_busy);
-        co_return;
-    };
-    run(body());
-}
-
 }  // namespace
 }  // namespace anel
