@@ -24,7 +24,8 @@ public:
                      const per_core_options& options)
         : make_(make), options_(options), others_(count - 1), ended_(count) {}
 
-    void run_all() {
+    int run_all() {
+        int code = 0;
         std::vector<std::jthread> threads;
         try {
             threads.reserve(others_);
@@ -32,13 +33,14 @@ public:
                 threads.emplace_back([this, i] { follow(i); });
             }
             pin(0);
-            run(lead(), options_.run);
+            code = run(lead(), options_.run);
         } catch (...) {
             failed(std::current_exception());
         }
         stop_.request_stop();
         threads.clear();
         if (error_) std::rethrow_exception(error_);
+        return code;
     }
 
 private:
@@ -107,10 +109,10 @@ private:
 
 }  // namespace
 
-void detail::run_on_threads(unsigned threads, const std::function<task<>(unsigned)>& make,
-                            const per_core_options& options) {
+int detail::run_on_threads(unsigned threads, const std::function<task<>(unsigned)>& make,
+                           const per_core_options& options) {
     const unsigned here = std::max(1U, std::thread::hardware_concurrency());
-    threads_together(threads == 0 ? here : threads, make, options).run_all();
+    return threads_together(threads == 0 ? here : threads, make, options).run_all();
 }
 
 }  // namespace anel

@@ -45,7 +45,7 @@ std::ostream& operator<<(std::ostream& out, const backend_report& report) {
     return out;
 }
 
-bool detail::run_root(task<> root, const run_options& options) {
+int detail::run_root(task<> root, const run_options& options) {
     loop turning(make_backend(options.backend));
     turning.set_spin(options.spin);
     signal_hub signals;
@@ -56,12 +56,8 @@ bool detail::run_root(task<> root, const run_options& options) {
     turning.run_until(first.ended());
 
     const std::exception_ptr error = first.error();
-    if (!error) return true;
-    try {
-        std::rethrow_exception(error);
-    } catch (const task_cancelled&) {
-        return false;
-    }
+    if (error && !is_cancel(error)) std::rethrow_exception(error);
+    return error ? signals.stopped_by() : 0;
 }
 
 }  // namespace anel

@@ -82,6 +82,7 @@ void signal_hub::arrived(int number) noexcept {
         for (const int other : stop_signals) {
             if (stops_root(other)) watch_.remove(other);
         }
+        if (stopped_by_ == 0) stopped_by_ = number;
         root_->cancel();
         return;
     }

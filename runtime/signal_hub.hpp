@@ -32,6 +32,8 @@ public:
 
     /// Whether `number` came while nobody waited; asked once.
     [[nodiscard]] bool take_pending(int number) noexcept;
+    /// The signal that has cancelled the root task, or 0.
+    [[nodiscard]] int stopped_by() const noexcept { return stopped_by_; }
     [[nodiscard]] detail::wait_list& waiters(int number) noexcept {
         return signals_[static_cast<std::size_t>(number)].waiters;
     }
@@ -51,7 +53,8 @@ private:
     signal_watch watch_;
     task_group* beside_ = nullptr;
     cancel_scope* root_ = nullptr;
-    std::array<entry, 65> signals_;  // Linux has 64 of them, others fewer
+    int stopped_by_ = 0;
+    std::array<entry, signal_watch::largest_number + 1> signals_;
 };
 
 }  // namespace anel

@@ -20,21 +20,21 @@ struct per_core_options {
 };
 
 namespace detail {
-void run_on_threads(unsigned threads, const std::function<task<>(unsigned)>& make,
-                    const per_core_options& options);
+int run_on_threads(unsigned threads, const std::function<task<>(unsigned)>& make,
+                   const per_core_options& options);
 }
 
 /// Runs `make(i)`, a task, in `threads` loops, each on a thread of its own, the first one on the
 /// caller's; 0: as many as there are processors. Returns when all have ended.
-/// Returns  0, for main() to return.
+/// Returns  0, for main() to return, or what run_options::signal_exit_code says.
 /// Errors   the first error of any of them, after the others were cancelled and have ended; what
 ///          run() throws; std::system_error when a thread cannot be had. SIGINT and SIGTERM cancel
 ///          them all at once.
 /// Thread   `make` is called on each of the threads.
 template <class Make>
 int run_per_core(unsigned threads, Make make, const per_core_options& options = {}) {
-    detail::run_on_threads(threads, [&](unsigned i) { return std::invoke(make, i); }, options);
-    return 0;
+    const auto make_one = [&](unsigned i) -> task<> { return std::invoke(make, i); };
+    return detail::run_on_threads(threads, make_one, options);
 }
 
 }  // namespace anel

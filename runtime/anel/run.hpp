@@ -18,14 +18,18 @@ struct run_options {
     backend_options backend;
     /// SIGINT and SIGTERM cancel the task; a second one has its usual effect and ends the process.
     bool signals = true;
+    /// When a signal cut the task short, run() returns 128 plus its number, as a shell does for a
+    /// program that a signal ended: for jobs that are not done then. Off, it is the good end of a
+    /// server, and run() returns 0.
+    bool signal_exit_code = false;
     /// Looks for work for so long before sleeping: replies come some 30 us earlier, for a processor
     /// that is never idle. Where it does not pay it is tried rarely. 50 us is a good value.
     std::chrono::nanoseconds spin{0};
 };
 
 namespace detail {
-/// Runs `root`, whose error is rethrown. Returns false when it ended by task_cancelled.
-bool run_root(task<> root, const run_options& options);
+/// Runs `root`, whose error is rethrown. Returns 0, or the signal that cut it short.
+int run_root(task<> root, const run_options& options);
 
 template <class T>
 task<> keep_result(task<T> inner, std::optional<kept_t<T>>& result) {
@@ -34,19 +38,21 @@ task<> keep_result(task<T> inner, std::optional<kept_t<T>>& result) {
 }  // namespace detail
 
 /// Runs `root` on this thread until it has ended.
-/// Returns  what `root` returns; 0 for task<>, also after a signal ended it.
-/// Errors   what `root` throws; what make_backend() throws; task_cancelled when a signal ended a
-///          task that has a result other than int.
+/// Returns  what `root` returns; 0 for task<>. When a signal cut it short: see signal_exit_code.
+/// Errors   what `root` throws; what make_backend() throws; task_cancelled when a signal cut short
+///          a task that has a result other than int.
 /// Thread   one loop per thread; several threads may each run one.
 template <class T>
 std::conditional_t<std::is_void_v<T>, int, T> run(task<T> root, const run_options& options = {}) {
+    const auto code_of = [&](int signal) {
+        return signal != 0 && options.signal_exit_code ? 128 + signal : 0;
+    };
     if constexpr (std::is_void_v<T>) {
-        detail::run_root(std::move(root), options);
-        return 0;
+        return code_of(detail::run_root(std::move(root), options));
     } else {
         std::optional<detail::kept_t<T>> result;
-        detail::run_root(detail::keep_result(std::move(root), result), options);
-        if constexpr (std::is_same_v<T, int>) return result.value_or(0);
+        const int signal = detail::run_root(detail::keep_result(std::move(root), result), options);
+        if constexpr (std::is_same_v<T, int>) return result.value_or(code_of(signal));
         if (!result) throw task_cancelled{};
         return static_cast<T&&>(*result);
     }
