@@ -37,6 +37,7 @@ public:
             auto& self = static_cast<call_type&>(call);
             self.result = self.what(*self.with);
         };
+        call_.waits_for_disk = true;
         call_.with = &with;
         call_.what = what;
     }

@@ -58,19 +58,21 @@ std::unique_ptr<backend> uring_or_throw(const backend_options& options) {
 #endif
 
 #ifndef ANEL_HAVE_EPOLL
-std::unique_ptr<backend> epoll_or_throw() {
+std::unique_ptr<backend> epoll_or_throw(const backend_options&) {
     throw_errno(ENOSYS, "epoll_create1", "(this build has no epoll)");
 }
 #else
-std::unique_ptr<backend> epoll_or_throw() { return make_epoll_backend(); }
+std::unique_ptr<backend> epoll_or_throw(const backend_options& options) {
+    return make_epoll_backend(options);
+}
 #endif
 
 std::unique_ptr<backend> make_named(const backend_options& options) {
     switch (options.kind) {
         case backend_kind::io_uring: return uring_or_throw(options);
-        case backend_kind::epoll: return epoll_or_throw();
+        case backend_kind::epoll: return epoll_or_throw(options);
         case backend_kind::sim: throw_errno(EOPNOTSUPP, "sim", "(only a sim::world makes one)");
-        default: return make_poll_backend();
+        default: return make_poll_backend(options);
     }
 }
 
@@ -115,7 +117,7 @@ std::unique_ptr<backend> make_backend(const backend_options& options) {
                       " cannot start: " + error.what();
         }
     }
-    auto made = make_poll_backend();
+    auto made = make_poll_backend(options);
     made->set_reason(std::move(reason));
     return made;
 }

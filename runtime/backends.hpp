@@ -10,7 +10,7 @@ namespace anel {
 
 /// Errors  io_error when the system does not let it start.
 std::unique_ptr<backend> make_uring_backend(const backend_options& options);
-std::unique_ptr<backend> make_epoll_backend();
-std::unique_ptr<backend> make_poll_backend();
+std::unique_ptr<backend> make_epoll_backend(const backend_options& options);
+std::unique_ptr<backend> make_poll_backend(const backend_options& options);
 
 }  // namespace anel

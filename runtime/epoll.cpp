@@ -92,8 +92,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<backend> make_epoll_backend() {
-    return std::make_unique<readiness<epoll_poller>>(backend_kind::epoll);
+std::unique_ptr<backend> make_epoll_backend(const backend_options& options) {
+    return std::make_unique<readiness<epoll_poller>>(backend_kind::epoll, options);
 }
 
 }  // namespace anel

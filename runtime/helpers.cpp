@@ -20,6 +20,7 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace anel {
@@ -71,13 +72,29 @@ struct lookup {
 };
 
 struct job {
-    operation* op;                 // null once the operation was cancelled while the job ran
-    std::unique_ptr<lookup> name;  // null for a call
+    operation* op;                   // null once the operation was cancelled while the job ran
+    std::unique_ptr<lookup> name{};  // null for a call
+    sigset_t blocked{};              // in the thread that made the call
 };
+
+sigset_t every_signal() noexcept {
+    sigset_t all;
+    sigfillset(&all);
+    return all;
+}
+
+// Helpers take no signals: those are for the program's own threads. But the program's call gets the
+// mask of the thread that it was made on, which a process that it starts inherits.
+void run_call(helper_call& call, const sigset_t& blocked) noexcept {
+    pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
+    call.run(call);
+    const sigset_t all = every_signal();
+    pthread_sigmask(SIG_SETMASK, &all, nullptr);
+}
 
 }  // namespace
 
-struct helper_threads::shared {
+struct helper_crew::shared {
     std::mutex mutex;
     std::condition_variable changed;
     std::list<job> queued;
@@ -108,12 +125,8 @@ struct helper_threads::shared {
             self->running.splice(self->running.end(), self->queued, self->queued.begin());
             const auto mine = std::prev(self->running.end());
             lock.unlock();
-            if (mine->name) {
-                mine->name->run();
-            } else {
-                auto& call = *static_cast<helper_call*>(mine->op->data);
-                call.run(call);
-            }
+            if (mine->name) mine->name->run();
+            else run_call(*static_cast<helper_call*>(mine->op->data), mine->blocked);
             lock.lock();
             if (!mine->op) {
                 self->left_behind -= 1;
@@ -126,9 +139,10 @@ struct helper_threads::shared {
     }
 };
 
-helper_threads::helper_threads(backend& waiter) noexcept : waiter_(waiter) {}
+helper_crew::helper_crew(backend& waiter, std::uint32_t threads) noexcept
+    : waiter_(waiter), threads_max_(std::max(1U, threads)) {}
 
-helper_threads::~helper_threads() {
+helper_crew::~helper_crew() {
     if (!shared_) return;
     bool left_behind = false;
     {
@@ -147,15 +161,14 @@ helper_threads::~helper_threads() {
 }
 
 // Called with the lock held. Without a new thread the others do the work.
-void helper_threads::add_thread_if_needed() noexcept {
-    const std::size_t wanted = std::min(threads_max + shared_->left_behind, threads_at_all_max);
+void helper_crew::add_thread_if_needed() noexcept {
+    const std::size_t wanted = threads_max_ + std::min(shared_->left_behind, replacements_max);
     if (shared_->idle > shared_->queued.size() || shared_->threads.size() >= wanted) return;
-    sigset_t all;
+    const sigset_t all = every_signal();
     sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the program's own threads
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
-        shared_->threads.reserve(threads_at_all_max);
+        shared_->threads.reserve(shared_->threads.size() + 1);
         shared_->threads.emplace_back([state = shared_] { shared::work(state); });
     } catch (const std::exception&) {
         // No thread or no memory to be had now.
@@ -163,16 +176,18 @@ void helper_threads::add_thread_if_needed() noexcept {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-std::int32_t helper_threads::start(operation& op) noexcept {
+std::int32_t helper_crew::start(operation& op) noexcept {
     try {
         if (!shared_) {
             shared_ = std::make_shared<shared>();
             shared_->waiter = &waiter_;
         }
         std::list<job> next;
-        next.push_back({&op, nullptr});
+        next.push_back({&op});
         if (op.code == opcode::resolve) {
             next.back().name = std::make_unique<lookup>(*static_cast<name_lookup*>(op.data));
+        } else {
+            pthread_sigmask(SIG_SETMASK, nullptr, &next.back().blocked);
         }
         const std::lock_guard lock(shared_->mutex);
         if (shared_->queued.size() == queued_max) return -EAGAIN;
@@ -186,13 +201,22 @@ std::int32_t helper_threads::start(operation& op) noexcept {
     return 0;
 }
 
-void helper_threads::cancel(operation& op) noexcept {
+void helper_crew::cancel(operation& op) noexcept {
+    if (unqueue_or_leave(op)) return;
+    // It runs, or has ended: either way it is still there, because only this thread takes it back.
+    if (std::exchange(op.cancel_wanted, true)) return;
+    auto& call = *static_cast<helper_call*>(op.data);
+    if (call.stop) call.stop(call);
+}
+
+// Whether `op` has ended by it: it was in the queue, or is a lookup that nobody waits for any more.
+bool helper_crew::unqueue_or_leave(operation& op) noexcept {
     const std::lock_guard lock(shared_->mutex);
     for (auto at = shared_->queued.begin(); at != shared_->queued.end(); ++at) {
         if (at->op != &op) continue;
         shared_->queued.erase(at);
         shared_->end(op, -ECANCELED);
-        return;
+        return true;
     }
     for (job& at : shared_->running) {
         if (at.op != &op || !at.name) continue;
@@ -200,11 +224,12 @@ void helper_threads::cancel(operation& op) noexcept {
         shared_->left_behind += 1;
         shared_->end(op, -ECANCELED);
         if (!shared_->queued.empty()) add_thread_if_needed();
-        return;
+        return true;
     }
+    return op.code == opcode::resolve;
 }
 
-void helper_threads::collect(op_queue& ended) noexcept {
+void helper_crew::collect(op_queue& ended) noexcept {
     if (!shared_ || !shared_->any_ended.load(std::memory_order_acquire)) return;
     const std::lock_guard lock(shared_->mutex);
     shared_->any_ended.store(false, std::memory_order_relaxed);

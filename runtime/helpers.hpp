@@ -1,45 +1,76 @@
-// helpers.hpp: threads for what can only block: getaddrinfo, and offload().
+// helpers.hpp: threads for what can only block: getaddrinfo, files, and offload().
 //
-// An operation goes to a helper thread and comes back through collect() on the loop's thread. At
-// most `threads_max` threads at work, started when needed; at most `queued_max` calls waiting.
+// An operation goes to a helper thread and comes back through collect() on the loop's thread. Each
+// kind of call has a crew of its own, so that slow name servers or a program's own slow calls hold
+// up nothing else: at most so many threads at work, started when needed, and `queued_max` calls
+// waiting.
 //
-// A call that runs cannot be cut short. offload() is waited for, because it may use its caller's
-// variables. A name lookup owns all it uses, so a cancelled one is left behind at once and its late
-// answer thrown away; only such a thread may outlive the object.
+// A call that runs cannot be cut short; it can be asked to end. offload() is waited for, because it
+// may use its caller's variables. A name lookup owns all it uses, so a cancelled one is left behind
+// at once and its late answer thrown away; only such a thread may outlive the object.
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include <anel/backend.hpp>
 
+#include <cstdint>
 #include <memory>
 
 namespace anel {
 
-class helper_threads {
+/// The threads for one kind of call.
+class helper_crew {
 public:
-    static constexpr std::size_t threads_max = 4;
     /// With those that sit in lookups nobody waits for any more; each of them is replaced.
-    static constexpr std::size_t threads_at_all_max = 16;
+    static constexpr std::size_t replacements_max = 12;
     static constexpr std::size_t queued_max = 256;
 
-    explicit helper_threads(backend& waiter) noexcept;
-    helper_threads(const helper_threads&) = delete;
-    helper_threads& operator=(const helper_threads&) = delete;
-    ~helper_threads();
+    helper_crew(backend& waiter, std::uint32_t threads) noexcept;
+    helper_crew(const helper_crew&) = delete;
+    helper_crew& operator=(const helper_crew&) = delete;
+    ~helper_crew();
 
-    /// Takes a `call` or `resolve`. Returns 0, or -errno when it cannot be queued.
     std::int32_t start(operation& op) noexcept;
-    /// Makes `op` come back soon, if it can be; in any case it comes back once.
     void cancel(operation& op) noexcept;
-    /// Moves what has come back to `ended`, with results.
     void collect(op_queue& ended) noexcept;
 
 private:
     struct shared;
     void add_thread_if_needed() noexcept;
+    bool unqueue_or_leave(operation& op) noexcept;
 
     backend& waiter_;
+    std::size_t threads_max_;
     std::shared_ptr<shared> shared_;  // made at the first start()
+};
+
+class helper_threads {
+public:
+    helper_threads(backend& waiter, std::uint32_t threads_of_each_kind) noexcept
+        : calls_(waiter, threads_of_each_kind),
+          disks_(waiter, threads_of_each_kind),
+          names_(waiter, threads_of_each_kind) {}
+
+    /// Takes a `call` or `resolve`. Returns 0, or -errno when it cannot be queued.
+    std::int32_t start(operation& op) noexcept { return crew_of(op).start(op); }
+    /// Makes `op` come back soon, if it can be; in any case it comes back once.
+    void cancel(operation& op) noexcept { crew_of(op).cancel(op); }
+    /// Moves what has come back to `ended`, with results.
+    void collect(op_queue& ended) noexcept {
+        calls_.collect(ended);
+        disks_.collect(ended);
+        names_.collect(ended);
+    }
+
+private:
+    helper_crew& crew_of(const operation& op) noexcept {
+        if (op.code == opcode::resolve) return names_;
+        return static_cast<const helper_call*>(op.data)->waits_for_disk ? disks_ : calls_;
+    }
+
+    helper_crew calls_;
+    helper_crew disks_;
+    helper_crew names_;
 };
 
 }  // namespace anel

@@ -109,8 +109,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<backend> make_poll_backend() {
-    return std::make_unique<readiness<poll_poller>>(backend_kind::poll);
+std::unique_ptr<backend> make_poll_backend(const backend_options& options) {
+    return std::make_unique<readiness<poll_poller>>(backend_kind::poll, options);
 }
 
 }  // namespace anel

@@ -39,7 +39,8 @@ inline bool wait_failed(const char* call) noexcept {
 template <class Poller>
 class readiness final : public backend {
 public:
-    explicit readiness(backend_kind kind) : kind_(kind), poller_(waker_.descriptor()) {}
+    readiness(backend_kind kind, const backend_options& options)
+        : kind_(kind), poller_(waker_.descriptor()), helpers_(*this, options.helper_threads) {}
     ~readiness() override { ANEL_ASSERT(in_flight() == 0); }
 
     bool submit(operation& op) noexcept override {
@@ -276,7 +277,7 @@ private:
     op_queue ended_;
     op_queue hungry_;     // parked, and to be tried again without waiting
     op_queue chunkless_;  // parked, and to be tried again once a chunk has come back
-    helper_threads helpers_{*this};
+    helper_threads helpers_;
 };
 
 }  // namespace anel

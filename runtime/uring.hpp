@@ -26,7 +26,9 @@ namespace anel {
 
 class uring final : public backend {
 public:
-    explicit uring(const backend_options& options) { set_up(options); }
+    explicit uring(const backend_options& options) : helpers_(*this, options.helper_threads) {
+        set_up(options);
+    }
     ~uring() override;
 
     bool submit(operation& op) noexcept override;
@@ -99,7 +101,7 @@ private:
 
     io_uring ring_{};
     wake_signal waker_;
-    helper_threads helpers_{*this};
+    helper_threads helpers_;
     bool waker_armed_ = false;
     bool must_enter_to_reap_ = false;  // no TASKRUN flag: only a system call shows what is there
     op_queue starved_;                 // in flight, but not yet in the submission queue

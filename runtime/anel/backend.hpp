@@ -43,6 +43,9 @@ struct backend_options {
     backend_kind kind = backend_kind::automatic;
     std::uint32_t submission_entries = 256;   ///< io_uring: what one turn can submit at once
     std::uint32_t completion_entries = 4096;  ///< io_uring: what can complete unseen, without spill
+    /// Helper threads for each kind of call that can only block, at most: offload(), name lookups,
+    /// files. No kind waits for another.
+    std::uint32_t helper_threads = 4;
 };
 
 /// Counts since the start, for tests and benchmarks.

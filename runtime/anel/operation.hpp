@@ -201,7 +201,10 @@ struct message_batch {
 
 /// A call for a helper thread: derive from it and set `run`.
 struct helper_call {
-    void (*run)(helper_call&) noexcept;
+    void (*run)(helper_call&) noexcept = nullptr;
+    /// Asks the call to end soon, on the loop's thread, while it runs. Null: nothing can.
+    void (*stop)(helper_call&) noexcept = nullptr;
+    bool waits_for_disk = false;  ///< it is the library's, for a file: not behind the program's own
 };
 
 /// A name to look up, and its answer. At most `capacity` addresses are kept.

@@ -121,8 +121,9 @@ private:
 
 }  // namespace detail
 
-/// Awaits `inner` for at most `wait`.
-/// Returns  what `inner` returns; a result that arrived wins over the timeout.
+/// Awaits `inner` for at most `wait`, or until it has ended, where it cannot be cut short: an
+/// offload() that runs and does not look at its stop_request, a shielded() step.
+/// Returns  what `inner` returns; a result that arrived wins over the timeout, however late.
 /// Errors   io_error with ETIMEDOUT once the wait was cut short and `inner` has ended; what `inner`
 ///          throws.
 /// Cost     a timer and a scope inside the awaiter; no allocation.
