@@ -27,7 +27,7 @@ void socket::take(socket& other) noexcept {
                 nullptr);  // an operation in flight knows this socket's address
     ANEL_ASSERT(other.pending_[1] == nullptr);
     ANEL_ASSERT(other.closer_ == nullptr);
-    loop_ = other.loop_;
+    home_ = std::move(other.home_);
     fd_ = std::exchange(other.fd_, -1);
     finished_ = other.finished_;
     exchanges_ = other.exchanges_;
@@ -49,7 +49,7 @@ void socket::close_now() noexcept {
     ANEL_ASSERT(pending_[0] == nullptr);  // a task waits on this socket while another ends it
     ANEL_ASSERT(pending_[1] == nullptr);
     if (fd_ < 0) return;
-    loop_->control(opcode::close, std::exchange(fd_, -1));
+    home_.control(opcode::close, std::exchange(fd_, -1));
     if (observer_) std::exchange(observer_, nullptr)->watched_ = nullptr;
 }
 
@@ -57,19 +57,19 @@ socket::given_up socket::give_up() noexcept {
     ANEL_ASSERT(pending_[0] == nullptr);  // a task waits on this socket while another gives it up
     ANEL_ASSERT(pending_[1] == nullptr);
     ANEL_ASSERT(!lent_);  // received with recv(), whose unread bytes belong to the loop
-    if (fd_ < 0) return {-1, nullptr};
-    const bool bound_to_loop = loop_->control(opcode::give_up, fd_) == 1;
+    if (fd_ < 0) return {-1, {}};
+    const bool free = home_.control(opcode::give_up, fd_) == 0;
     if (observer_) std::exchange(observer_, nullptr)->watched_ = nullptr;
-    return {std::exchange(fd_, -1), bound_to_loop ? loop_ : nullptr};
+    return {std::exchange(fd_, -1), free ? loop_ref() : std::move(home_)};
 }
 
 std::int32_t socket::control(opcode code, void* data, std::size_t size,
                              std::uint32_t flags) const noexcept {
-    return fd_ < 0 ? -EBADF : loop_->control(code, fd_, data, size, flags);
+    return fd_ < 0 ? -EBADF : home_.control(code, fd_, data, size, flags);
 }
 
 void socket::require(std::int32_t result, const char* operation, const endpoint& subject) const {
-    if (result < 0) throw_errno(-result, operation, subject.to_string());
+    if (result < 0) throw io_error(error_in(result), operation, subject.to_string());
 }
 
 void socket::shutdown_receive() noexcept {
@@ -89,8 +89,15 @@ detail::socket_activity socket::activity() const noexcept {
 endpoint socket::local_endpoint() const {
     socket_address address;
     const std::int32_t result = control(opcode::local_address, &address);
-    if (result < 0) throw_errno(-result, "getsockname", {});
+    if (result < 0) throw io_error(error_in(result), "getsockname", {});
     return from_socket_address(address).value_or(endpoint::unix_unnamed());
+}
+
+std::string socket::local_text() const {
+    if (!is_open()) return {};
+    socket_address address;
+    if (control(opcode::local_address, &address) < 0) return "descriptor " + std::to_string(fd_);
+    return from_socket_address(address).value_or(endpoint::unix_unnamed()).to_string();
 }
 
 bool socket::reset_told_to_sender() const noexcept {
@@ -121,7 +128,7 @@ void socket::release(operation& op) noexcept {
     close_now();
     while (close_wait* closer = closer_) {
         closer_ = static_cast<close_wait*>(closer->next);
-        loop_->ready(*closer);
+        closer->scope->owner().ready(*closer);
     }
 }
 
@@ -135,7 +142,7 @@ bool socket::close_wait::start(cancel_scope& in, frame& who) noexcept {
     in.begin_uncancellable_wait(*this, who, closing);
     next = std::exchange(self.closer_, this);  // several tasks may close: all are told
     for (operation* op : self.pending_) {
-        if (op && op->state == op_state::in_flight) self.loop_->cancel(*op);
+        if (op && op->state == op_state::in_flight) in.owner().cancel(*op);
     }
     return true;
 }

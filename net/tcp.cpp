@@ -124,14 +124,14 @@ void detail::unix_file::own() noexcept { (void)owner_.control(opcode::identify_p
 detail::unix_file::~unix_file() { (void)owner_.control(opcode::remove_path, 0, &path_); }
 
 tcp_stream detail::accept_wait::value() const noexcept {
-    loop& owner = *static_cast<tcp_listener&>(socket_).loop_;
+    loop& owner = scope->owner();
     const auto peer = from_socket_address(peer_).value_or(endpoint::unix_unnamed());
     return {owner, result, pack(peer)};
 }
 
 io_error detail::accept_error(const socket& listener, std::error_code error) {
     if (!listener.is_open()) return io_error(error, "accept", "(the listener is closed)");
-    return io_error(error, "accept", listener.local_endpoint().to_string());
+    return io_error(error, "accept", listener.local_text());
 }
 
 io_error detail::accept_wait::describe(std::error_code error) const {
@@ -162,13 +162,14 @@ task<> tcp_stream::send(std::span<const const_buffer> parts) {
 }
 
 detached_stream detach(tcp_stream stream) noexcept {
-    const auto left = stream.give_up();
-    return {left.fd, left.home, stream.peer_};
+    auto left = stream.give_up();
+    return {left.fd, std::move(left.home), stream.peer_};
 }
 
 tcp_stream detail::attach_wait::finish() noexcept {
     if (!given_.is_open()) return {};
-    ANEL_ASSERT(!given_.home_ || given_.home_ == owner_);  // a simulated stream stays on its host
+    // A simulated stream stays on its host.
+    ANEL_ASSERT(!given_.home_ || given_.home_.get() == owner_);
     const auto kind = static_cast<std::uint32_t>(stream_kind(unpack(given_.peer_)));
     (void)owner_->control(opcode::take_over, given_.fd_, nullptr, 0, kind);
     return {*owner_, std::exchange(given_.fd_, -1), given_.peer_};

@@ -15,10 +15,6 @@ std::string text_of(const socket_address& address) {
     return known ? known->to_string() : std::string();
 }
 
-std::string local_text(const socket& of) {
-    return of.is_open() ? of.local_endpoint().to_string() : std::string();
-}
-
 }  // namespace
 
 task<udp_socket> udp_socket::bind(endpoint address, udp_options options) {
@@ -56,7 +52,7 @@ datagram detail::recvfrom_wait::value() const noexcept {
 }
 
 io_error detail::recvfrom_wait::describe(std::error_code error) const {
-    return io_error(error, "recvfrom", local_text(socket_));
+    return io_error(error, "recvfrom", socket_.local_text());
 }
 
 detail::sendto_wait::sendto_wait(udp_socket& on, const_buffer from, const endpoint* to) noexcept
@@ -83,7 +79,7 @@ bool detail::recv_batch_wait::start(cancel_scope& in, frame& who) noexcept {
 }
 
 io_error detail::recv_batch_wait::describe(std::error_code error) const {
-    return io_error(error, "recv_batch", local_text(socket_));
+    return io_error(error, "recv_batch", socket_.local_text());
 }
 
 bool detail::send_batch_wait::start(cancel_scope& in, frame& who) noexcept {

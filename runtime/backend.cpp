@@ -125,7 +125,10 @@ std::unique_ptr<backend> make_backend(const backend_options& options) {
 backend::backend() noexcept = default;
 
 // What it lent must be back: a recv_buffer that outlives its loop would point to nothing.
-backend::~backend() { ANEL_ASSERT(!chunks_ || chunks_->lent() == 0); }
+backend::~backend() {
+    const bool every_recv_buffer_is_gone_before_run_ends = !chunks_ || chunks_->lent() == 0;
+    ANEL_ASSERT(every_recv_buffer_is_gone_before_run_ends);
+}
 
 chunk_pool& backend::chunks() {
     if (!chunks_) chunks_ = std::make_unique<chunk_pool>();

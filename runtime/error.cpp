@@ -57,8 +57,13 @@ public:
             case errc::unexpected_eof: return "the peer closed the connection early";
             case errc::message_too_long: return "the message is longer than its limit";
             case errc::file_too_short: return "the file ends before what was to be sent";
+            case errc::run_has_ended: return "the run() that made it has ended";
         }
         return "unknown error " + std::to_string(code);
+    }
+    std::error_condition default_error_condition(int code) const noexcept override {
+        if (static_cast<errc>(code) != errc::run_has_ended) return {code, *this};
+        return std::errc::bad_file_descriptor;
     }
 };
 
@@ -119,6 +124,11 @@ io_error::io_error(std::error_code code, std::string_view operation, std::string
     if (!subject.empty()) text_.append(" ").append(subject);
     text_.append(": ").append(reason);
     if (!symbol.empty()) text_.append(" (").append(symbol).append(")");
+}
+
+std::error_code error_in(std::int32_t result) noexcept {
+    if (result == loop_has_ended) return errc::run_has_ended;
+    return {-result, std::system_category()};
 }
 
 void throw_errno(int code, std::string_view operation, std::string_view subject) {

@@ -14,7 +14,9 @@
 namespace anel {
 
 loop::loop(std::unique_ptr<backend> waiter)
-    : backend_(std::move(waiter)), frames_(std::make_unique<frame_pool>()) {}
+    : backend_(std::move(waiter)),
+      frames_(std::make_unique<frame_pool>()),
+      life_(new loop_ref::life{this, backend_->kind() != backend_kind::sim}) {}
 
 loop::~loop() {
     ANEL_ASSERT(!running_);
@@ -24,6 +26,20 @@ loop::~loop() {
         inbox_->close();
         mailbox::discard(inbox_->take());
     }
+    life_->owner = nullptr;
+    loop_ref::release(life_);
+}
+
+void loop_ref::release(life* of) noexcept {
+    if (of->known.fetch_sub(1, std::memory_order_acq_rel) == 1) delete of;
+}
+
+std::int32_t loop_ref::control(opcode code, int fd, void* data, std::size_t size,
+                               std::uint32_t flags) const noexcept {
+    if (life_->owner) return life_->owner->control(code, fd, data, size, flags);
+    if (!life_->has_system_fds) return loop_has_ended;
+    operation op(code, fd, data, size, flags);
+    return control_without_loop(op);
 }
 
 void loop::run_until(const bool& finished) {

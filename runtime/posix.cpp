@@ -268,7 +268,11 @@ void reset_connection(int fd) noexcept {
     (void)::connect(fd, &nobody, sizeof nobody);
 }
 
-void close_descriptor(int fd) noexcept { ::close(fd); }
+std::int32_t control_without_loop(operation& op) noexcept {
+    const bool allowed =
+        op.code == opcode::close || op.code == opcode::give_up || op.code == opcode::remove_path;
+    return allowed ? control_call(op, blocking::no) : loop_has_ended;
+}
 
 time_point monotonic_now() noexcept {
     timespec now{};

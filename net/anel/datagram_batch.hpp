@@ -9,6 +9,7 @@
 
 #include <anel/buffer.hpp>
 #include <anel/endpoint.hpp>
+#include <anel/error.hpp>
 #include <anel/operation.hpp>
 
 #include <cstddef>
@@ -56,9 +57,7 @@ public:
     /// Received, and longer than its room: the rest is gone.
     [[nodiscard]] bool truncated() const noexcept { return item().truncated; }
     /// Why the last send_batch() did not send it; none when it did.
-    [[nodiscard]] std::error_code error() const noexcept {
-        return {-item().error, std::system_category()};
-    }
+    [[nodiscard]] std::error_code error() const noexcept { return error_in(item().error); }
 
 private:
     friend class datagram_batch;

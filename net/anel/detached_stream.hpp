@@ -39,7 +39,7 @@ class detached_stream {
 public:
     detached_stream() noexcept = default;
     detached_stream(detached_stream&& other) noexcept
-        : fd_(std::exchange(other.fd_, -1)), home_(other.home_), peer_(other.peer_) {}
+        : fd_(std::exchange(other.fd_, -1)), home_(std::move(other.home_)), peer_(other.peer_) {}
     detached_stream& operator=(detached_stream&& other) noexcept {
         std::swap(fd_, other.fd_);
         std::swap(home_, other.home_);
@@ -48,8 +48,9 @@ public:
     }
     ~detached_stream() {
         if (fd_ < 0) return;
-        if (home_) home_->control(opcode::close, fd_);
-        else close_descriptor(fd_);
+        operation closing(opcode::close, fd_);
+        if (home_) home_.control(opcode::close, fd_);
+        else control_without_loop(closing);
     }
 
     [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
@@ -58,11 +59,11 @@ public:
 private:
     friend detached_stream detach(tcp_stream stream) noexcept;
     friend detail::attach_wait;
-    detached_stream(int fd, loop* home, const packed_endpoint& peer) noexcept
-        : fd_(fd), home_(home), peer_(peer) {}
+    detached_stream(int fd, loop_ref home, const packed_endpoint& peer) noexcept
+        : fd_(fd), home_(std::move(home)), peer_(peer) {}
 
     int fd_ = -1;
-    loop* home_ = nullptr;  // null: any loop may have it
+    loop_ref home_;  // none: any loop may have it
     packed_endpoint peer_;
 };
 

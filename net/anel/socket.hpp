@@ -51,6 +51,8 @@ struct socket_activity {
 }  // namespace detail
 
 /// Owner of a descriptor. Move-only. The destructor closes at once; it never blocks.
+/// Lifetime  may outlive the run() that made it; then it can only be closed, or detached: all else
+///           fails with errc::run_has_ended.
 class socket {
 public:
     class close_wait;
@@ -66,6 +68,9 @@ public:
     /// The address this socket is bound to.
     /// Errors  EBADF when closed.
     [[nodiscard]] endpoint local_endpoint() const;
+    /// The same as text, for that of an error: of a socket whose run() has ended the number of the
+    /// descriptor, of a closed one nothing.
+    [[nodiscard]] std::string local_text() const;
 
     /// Ends what other tasks wait for on this socket with ECANCELED, waits until they know, and
     /// closes. A cancel does not shorten it.
@@ -77,7 +82,7 @@ public:
     void close_now() noexcept;
 
 protected:
-    socket(loop& owner, int fd) noexcept : loop_(&owner), fd_(fd) {}
+    socket(loop& owner, int fd) noexcept : home_(owner), fd_(fd) {}
 
     /// Whether the connection was reset while a task still sends. A reset is told once: when that
     /// send is told, a receive gives 0, which would look like an end.
@@ -88,7 +93,7 @@ protected:
     /// memory: what the loop holds unread would stay behind. Both are asserted.
     struct given_up {
         int fd;
-        loop* home;  ///< null, unless only that loop can have it
+        loop_ref home;  ///< none, unless only that loop can have it
     };
     given_up give_up() noexcept;
     /// A control call on this socket. Returns >= 0 or -errno.
@@ -97,12 +102,20 @@ protected:
     /// The same; an error is thrown, naming `operation` and `subject`.
     void require(std::int32_t result, const char* operation, const endpoint& subject) const;
 
-    loop* loop_ = nullptr;
+    loop_ref home_;
 
 private:
     template <class Derived>
     friend class socket_io;
     friend detail::socket_observer;
+
+    /// Whether its loop is `here`; false when that has ended. Another loop's socket is asserted
+    /// against: it belongs to another thread.
+    [[nodiscard]] bool is_at_home(const loop& here) const noexcept {
+        const loop* home = home_.get();
+        ANEL_ASSERT(home == &here || home == nullptr);
+        return home != nullptr;
+    }
 
     void take(socket& other) noexcept;
     void claim(operation& op) noexcept;
@@ -139,9 +152,8 @@ public:
         : io<Derived>(what, -1, where, bytes, how), socket_(on) {}
 
     bool start(cancel_scope& in, frame& who) noexcept {
-        ANEL_ASSERT(!socket_.is_open() || &in.owner() == socket_.loop_);  // its own loop's thread
         socket_.claim(*this);
-        return io<Derived>::start(in, who);
+        return start_at_home(in, who);
     }
     auto finish() {
         socket_.release(*this);
@@ -154,6 +166,13 @@ public:
     }
 
 protected:
+    bool start_at_home(cancel_scope& in, frame& who) noexcept {
+        if (socket_.is_open() && !socket_.is_at_home(in.owner())) {
+            return this->refuse(in, who, loop_has_ended);
+        }
+        return io<Derived>::start(in, who);
+    }
+
     socket& socket_;
 };
 

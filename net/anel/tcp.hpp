@@ -54,7 +54,7 @@ public:
     void own() noexcept;
 
 private:
-    loop& owner_;
+    loop_ref owner_;
     socket_path path_;
 };
 }  // namespace detail
@@ -369,7 +369,7 @@ public:
     // A control call, done inside start(): a recv or send of another task may be in flight.
     bool start(cancel_scope& in, frame& who) noexcept {
         fd = socket_.native_handle();
-        return io<shutdown_wait>::start(in, who);
+        return start_at_home(in, who);
     }
     void finish() { io<shutdown_wait>::finish(); }
     template <class Complete = shutdown_wait>

@@ -109,7 +109,8 @@ private:
 ///         io_error when the one asked for by name cannot start here, as `sim` never can.
 std::unique_ptr<backend> make_backend(const backend_options& options = {});
 
-/// Closes what a loop gave up and no other took over, if that answered 0. Thread: any.
-void close_descriptor(int fd) noexcept;
+/// A control call on a descriptor of the system that no loop knows: close, give_up and remove_path.
+/// Returns >= 0 or -errno; loop_has_ended for any other. Thread: any.
+std::int32_t control_without_loop(operation& op) noexcept;
 
 }  // namespace anel

@@ -31,6 +31,7 @@ enum class errc : int {
     unexpected_eof = 1,  ///< the stream ended where bytes were still owed
     message_too_long,    ///< a line or a frame beyond its limit
     file_too_short,      ///< a file that ends before what was to be sent of it
+    run_has_ended,       ///< a socket is used after the run() that made it; also a bad descriptor
 };
 const std::error_category& anel_category() noexcept;
 std::error_code make_error_code(errc code) noexcept;
@@ -40,6 +41,9 @@ const std::error_category& name_category() noexcept;
 
 /// The errno's name, "ECONNRESET"; empty when it is not known.
 std::string_view errno_name(int code) noexcept;
+
+/// What an operation's result < 0 says.
+std::error_code error_in(std::int32_t result) noexcept;
 
 /// Throws an io_error for `code`, an errno value.
 [[noreturn]] void throw_errno(int code, std::string_view operation, std::string_view subject);

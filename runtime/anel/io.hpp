@@ -55,7 +55,19 @@ public:
     }
 
     std::error_code failure() const noexcept {
-        return result < 0 ? std::error_code(-result, std::system_category()) : std::error_code();
+        return result < 0 ? error_in(result) : std::error_code();
+    }
+
+protected:
+    /// Instead of start(): the wait ends at once, with `why` as its result.
+    bool refuse(cancel_scope& in, frame& who, std::int32_t why) noexcept {
+        if (!in.begin_wait(*this, who, wait_kind_of(code))) {
+            scope = nullptr;
+        } else {
+            state = op_state::done;
+            result = why;
+        }
+        return false;
     }
 
 private:

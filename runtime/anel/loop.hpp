@@ -14,12 +14,15 @@
 #include <anel/frame.hpp>
 #include <anel/timer.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace anel {
 
 class frame_pool;
+class loop;
 class mailbox;
 class signal_hub;
 class spawned;
@@ -40,6 +43,42 @@ struct step_result {
 
 /// What a task listing calls a wait for such an operation, and how it is cancelled.
 const wait_kind& wait_kind_of(opcode code) noexcept;
+
+/// Knows a loop that may end before: a socket that was returned from run() does. Move-only.
+/// Thread  that of the loop; any, one at a time, once it has ended.
+class loop_ref {
+public:
+    /// What outlives the loop, while somebody knows it.
+    struct life {
+        loop* owner;          // null once it has ended
+        bool has_system_fds;  // its descriptors are the system's, not those of a simulated host
+        std::atomic<std::uint32_t> known{1};
+    };
+
+    loop_ref() noexcept = default;
+    explicit loop_ref(loop& which) noexcept;
+    loop_ref(loop_ref&& other) noexcept : life_(std::exchange(other.life_, nullptr)) {}
+    loop_ref& operator=(loop_ref&& other) noexcept {
+        std::swap(life_, other.life_);
+        return *this;
+    }
+    ~loop_ref() {
+        if (life_) release(life_);
+    }
+
+    explicit operator bool() const noexcept { return life_ != nullptr; }
+    /// The loop; null once it has ended.
+    [[nodiscard]] loop* get() const noexcept { return life_ ? life_->owner : nullptr; }
+    /// loop::control(). Once the loop has ended only what gets rid of a descriptor or a file works;
+    /// the rest gives loop_has_ended.
+    std::int32_t control(opcode code, int fd, void* data = nullptr, std::size_t size = 0,
+                         std::uint32_t flags = 0) const noexcept;
+
+private:
+    friend loop;
+    static void release(life* of) noexcept;
+    life* life_ = nullptr;
+};
 
 class loop {
 public:
@@ -112,6 +151,8 @@ public:
     std::shared_ptr<mailbox> inbox();
 
 private:
+    friend loop_ref;
+
     void run_from(op_queue& queue);
     void wait();
     void collect();
@@ -136,6 +177,11 @@ private:
     loop_counters counters_;
     std::shared_ptr<mailbox> inbox_;
     signal_hub* signals_ = nullptr;
+    loop_ref::life* life_;
 };
+
+inline loop_ref::loop_ref(loop& which) noexcept : life_(which.life_) {
+    life_->known.fetch_add(1, std::memory_order_relaxed);
+}
 
 }  // namespace anel

@@ -219,6 +219,9 @@ struct name_lookup {
     socket_address addresses[capacity];
 };
 
+/// A result, below every -errno: the loop that the descriptor belonged to is gone.
+inline constexpr std::int32_t loop_has_ended = -0x10003;
+
 enum class op_state : std::uint8_t {
     idle,       ///< not submitted; may be moved
     in_flight,  ///< owned by the backend; must not move, its memory must stay

@@ -62,8 +62,7 @@ std::conditional_t<std::is_void_v<T>, int, T> run(task<T> root, const run_option
 struct backend_report {
     backend_kind kind;
     std::string_view name;  ///< "io_uring", "epoll", "poll" or "sim"
-    std::string_view
-        reason;  ///< "" when it was the first choice; else why the better one cannot run
+    std::string reason;     ///< "" when it was the first choice; else why the better one cannot run
 };
 
 /// Prints `(io_uring)`, or `(epoll) because ...`.
@@ -76,7 +75,7 @@ public:
         waiter_ = &scope.owner().waiter();
         return false;
     }
-    backend_report finish() const noexcept {
+    backend_report finish() const {
         return {waiter_->kind(), name_of(waiter_->kind()), waiter_->reason()};
     }
 
