@@ -4,6 +4,7 @@
 
 #include "runtime/frame_pool.hpp"
 #include "runtime/mailbox.hpp"
+#include "runtime/system.hpp"
 
 #include <anel/task_group.hpp>
 
@@ -16,6 +17,7 @@ namespace anel {
 loop::loop(std::unique_ptr<backend> waiter)
     : backend_(std::move(waiter)),
       frames_(std::make_unique<frame_pool>()),
+      process_(process_id()),
       life_(new loop_ref::life{this, backend_->kind() != backend_kind::sim}) {}
 
 loop::~loop() {
@@ -69,7 +71,20 @@ void loop::run_from(op_queue& queue) {
     }
 }
 
+// What the kernel holds for a loop is its process's: a child of fork() would take the events of its
+// parent, or find no ring.
+void loop::check_process() const noexcept {
+    const bool child_of_fork_leaves_this_loop_alone_and_calls_run_itself = process_ == process_id();
+    ANEL_ASSERT(child_of_fork_leaves_this_loop_alone_and_calls_run_itself);
+}
+
+void loop::cancel(operation& op) noexcept {
+    check_process();
+    backend_->cancel(op);
+}
+
 void loop::wait() {
+    check_process();
     const bool posted = take_posted();
     bool sleep = !posted && ready_.empty();
     if (sleep && spin_ > duration::zero() && found_by_spinning()) sleep = false;
@@ -151,6 +166,7 @@ void loop::drive(frame& first) {
 }
 
 bool loop::start(operation& op) noexcept {
+    check_process();
     if (backend_->submit(op)) return true;
     if (may_go_on()) return false;
     // A peer that always has data would keep this coroutine running for ever; let others in.
@@ -161,6 +177,7 @@ bool loop::start(operation& op) noexcept {
 std::int32_t loop::control(opcode code, int fd, void* data, std::size_t size,
                            std::uint32_t flags) noexcept {
     ANEL_ASSERT(finishes_inline(code));
+    check_process();
     operation op(code, fd, data, size, flags);
     backend_->submit(op);
     ANEL_ASSERT(op.state == op_state::done);

@@ -42,6 +42,9 @@ int receive_datagrams(int fd, counted_message* into, unsigned count, std::int32_
 /// or -errno when that was the first.
 int send_datagrams(int fd, counted_message* from, unsigned count) noexcept;
 
+/// The id of this process; mostly without a system call, and right in a child of fork() as well.
+int process_id() noexcept;
+
 /// Keeps this thread on the `index`-th of the processors it may use, counted round. Returns 0 or
 /// -errno; -ENOTSUP where a system cannot do that.
 int pin_thread(unsigned index) noexcept;

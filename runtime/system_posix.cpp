@@ -34,6 +34,8 @@ int send_datagrams(int fd, counted_message* from, unsigned) noexcept {
     return plain::send_datagram(fd, from);
 }
 
+int process_id() noexcept { return ::getpid(); }
+
 int pin_thread(unsigned) noexcept { return -ENOTSUP; }
 
 // Nothing tells: a read of a regular file is taken for one that does not wait.

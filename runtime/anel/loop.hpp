@@ -109,7 +109,7 @@ public:
     /// Starts `op`. True: it will be in the ready queue when done; false: it is done now.
     /// A done operation is queued all the same when this turn's share is used up.
     bool start(operation& op) noexcept;
-    void cancel(operation& op) noexcept { backend_->cancel(op); }
+    void cancel(operation& op) noexcept;
     /// For a wait that ended before it began. True: the coroutine may go on at once; false: this
     /// turn's share is used up, and the wait must be queued with ready() like any other.
     [[nodiscard]] bool may_go_on() noexcept {
@@ -161,6 +161,7 @@ private:
     bool found_by_spinning();
     void drive(frame& first);
     bool take_posted();
+    void check_process() const noexcept;
 
     std::unique_ptr<backend> backend_;
     std::unique_ptr<frame_pool> frames_;
@@ -177,6 +178,7 @@ private:
     loop_counters counters_;
     std::shared_ptr<mailbox> inbox_;
     signal_hub* signals_ = nullptr;
+    int process_;  // that made it
     loop_ref::life* life_;
 };
 
