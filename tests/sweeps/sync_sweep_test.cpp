@@ -5,6 +5,8 @@
 // SPDX-License-Identifier: MIT
 #include "tests/sweeps/sweep.hpp"
 
+#include <atomic>
+
 namespace anel::test {
 namespace {
 
@@ -229,6 +231,32 @@ struct offloading : scenario {
     bool threw = false;
 };
 ANEL_SWEEP(offloading);
+
+/// A call that ends early when it is told of the cancel.
+struct offloading_with_stop : scenario {
+    using scenario::scenario;
+    task<> body() {
+        value = co_await offload([&](const stop_request& stop) {
+            ran += 1;
+            const when_stopped hook(stop, [&] { told += 1; });
+            if (stop.stop_requested()) throw task_cancelled{};
+            return 42;
+        });
+    }
+    task<> check(const report& said) {
+        EXPECT_LE(ran, 1);
+        EXPECT_LE(told, ran);
+        EXPECT_TRUE(value == 0 || (value == 42 && ran == 1));
+        if (said.completed && !said.struck) {
+            EXPECT_EQ(told, 0);
+        }
+        co_return;
+    }
+    std::atomic<int> told{0};
+    int ran = 0;
+    int value = 0;
+};
+ANEL_SWEEP(offloading_with_stop);
 
 /// Another thread calls into the loop while it waits.
 struct posting : scenario {
