@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <initializer_list>
+#include <string>
 #include <tuple>
 
 namespace anel::detail {
@@ -38,7 +39,8 @@ bool is_fatal(std::error_code error) {
 }  // namespace
 
 // Looks at a session come four to the shorter timeout.
-open_sessions::open_sessions(const serve_options& options) noexcept : options_(options) {
+open_sessions::open_sessions(const serve_options& options, loop& owner) noexcept
+    : timer(&open_sessions::on_look), options_(options), owner_(owner) {
     for (const auto timeout : {options.idle_timeout, options.request_timeout}) {
         if (timeout <= duration::zero()) continue;
         const duration period = std::max<duration>(timeout / 4, 1ms);
@@ -47,7 +49,11 @@ open_sessions::open_sessions(const serve_options& options) noexcept : options_(o
 }
 
 session_record::session_record(open_sessions& list, tcp_stream& connection)
-    : list_(&list), socket_(connection), peer_(connection.packed_peer()) {
+    : list_(&list),
+      socket_(connection),
+      peer_(connection.packed_peer()),
+      accepted_(list.owner_.now()) {
+    if (list.options_.linger > duration::zero()) socket_.keep_open();
     if (list.look_period_ > duration::zero()) {
         timeouts_ = std::make_unique<session_timeouts>(list.options_, list.look_period_);
     }
@@ -62,7 +68,9 @@ session_record::session_record(session_record&& other) noexcept
       next_(other.next_),
       socket_(std::move(other.socket_)),
       timeouts_(std::move(other.timeouts_)),
-      peer_(other.peer_) {
+      peer_(other.peer_),
+      input_ended_(other.input_ended_),
+      accepted_(other.accepted_) {
     link();
 }
 
@@ -80,6 +88,13 @@ session_record::~session_record() {
     list_->ended_.set();
     if (list_->count_ == 0) list_->none_left_.set();
 }
+
+tcp_stream session_record::left_open() noexcept {
+    const int fd = socket_.take_kept();
+    return fd < 0 ? tcp_stream() : tcp_stream(list_->owner_, fd, peer_);
+}
+
+std::chrono::nanoseconds session_record::linger() const noexcept { return list_->options_.linger; }
 
 void session_record::failed(std::exception_ptr error) const noexcept {
     const serve_options& options = list_->options_;
@@ -137,12 +152,21 @@ task<tcp_stream> open_sessions::next(tcp_listener& listener) {
             co_await ended_.wait();
             continue;
         }
-        auto accepted = co_await as_result(listener.accept());
-        if (accepted) {
-            pause_ = 0ms;
-            co_return std::move(*accepted);
+        std::error_code error;
+        if (draining_) {
+            // One that is there is taken in the turn of the call, before the time is up.
+            auto accepted = co_await as_result(with_timeout(0ms, listener.accept()));
+            if (accepted) co_return std::move(*accepted);
+            error = accepted.error();
+            if (error == std::errc::timed_out) co_return tcp_stream();
+        } else {
+            auto accepted = co_await as_result(listener.accept());
+            if (accepted) {
+                pause_ = 0ms;
+                co_return std::move(*accepted);
+            }
+            error = accepted.error();
         }
-        const std::error_code error = accepted.error();
         if (is_fatal(error)) throw accept_error(listener, error);
         if (concerns_one_connection(error)) continue;
         // No descriptors, no memory, or a filter that says no. Trying again at once would spin: the
@@ -154,10 +178,36 @@ task<tcp_stream> open_sessions::next(tcp_listener& listener) {
     }
 }
 
-void open_sessions::end_input() noexcept {
+void open_sessions::begin_drain() noexcept {
+    draining_ = true;
+    began_ = owner_.now();
+    pause_ = 0ms;
+    if (options_.draining) options_.draining->set();
+    end_inputs();
+}
+
+void open_sessions::on_look(timer& item) noexcept {
+    static_cast<open_sessions&>(item).end_inputs();
+}
+
+// Looks again thirty-two times in the longer grace: a session may have answered meanwhile, and
+// connections are still accepted.
+void open_sessions::end_inputs() noexcept {
+    const time_point now = owner_.now();
     for (session_record* at = first_; at; at = at->next_) {
-        if (socket* connection = at->connection()) connection->shutdown_receive();
+        socket* connection = at->connection();
+        if (!connection || at->input_ended_ || end_of_input(*at) > now) continue;
+        connection->shutdown_receive();
+        at->input_ended_ = true;
     }
+    const duration longest = std::max<duration>(options_.first_request_grace, options_.input_grace);
+    owner_.start(static_cast<timer&>(*this), std::clamp<duration>(longest / 32, 10ms, 1s));
+}
+
+time_point open_sessions::end_of_input(const session_record& of) const noexcept {
+    const time_point due = after(began_, options_.input_grace);
+    const bool answered = of.connection()->activity().exchanges >= 2;
+    return answered ? due : std::max(due, after(of.accepted_, options_.first_request_grace));
 }
 
 event::wait_type open_sessions::all_ended() noexcept {

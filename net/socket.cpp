@@ -14,12 +14,19 @@ detail::socket_observer::socket_observer(socket& watched) noexcept : watched_(&w
 }
 
 detail::socket_observer::socket_observer(socket_observer&& other) noexcept
-    : watched_(std::exchange(other.watched_, nullptr)) {
+    : watched_(std::exchange(other.watched_, nullptr)),
+      keeper_(other.keeper_),
+      kept_(std::exchange(other.kept_, -1)) {
     if (watched_) watched_->observer_ = this;
 }
 
 detail::socket_observer::~socket_observer() {
     if (watched_) watched_->observer_ = nullptr;
+    if (kept_ >= 0) (void)keeper_->control(opcode::close, kept_);
+}
+
+void detail::socket_observer::keep_open() noexcept {
+    if (watched_) keeper_ = watched_->home_.get();
 }
 
 void socket::take(socket& other) noexcept {
@@ -49,8 +56,15 @@ void socket::close_now() noexcept {
     ANEL_ASSERT(pending_[0] == nullptr);  // a task waits on this socket while another ends it
     ANEL_ASSERT(pending_[1] == nullptr);
     if (fd_ < 0) return;
-    home_.control(opcode::close, std::exchange(fd_, -1));
-    if (observer_) std::exchange(observer_, nullptr)->watched_ = nullptr;
+    const int fd = std::exchange(fd_, -1);
+    if (detail::socket_observer* observer = std::exchange(observer_, nullptr)) {
+        observer->watched_ = nullptr;
+        if (observer->keeper_) {
+            observer->kept_ = fd;
+            return;
+        }
+    }
+    home_.control(opcode::close, fd);
 }
 
 socket::given_up socket::give_up() noexcept {

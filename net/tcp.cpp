@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <tuple>
 
 namespace anel {
 namespace {
@@ -70,6 +71,14 @@ task<> connect_in_turn(socket& stream, const endpoint& peer) {
 task<bool> nobody_listens(endpoint address) {
     auto probe = co_await as_result(with_timeout(std::chrono::seconds(1), connect(address)));
     co_return probe.error() == std::errc::connection_refused;
+}
+
+task<> drop_input(tcp_stream& stream, std::size_t bytes_max) {
+    for (std::size_t dropped = 0; dropped < bytes_max;) {
+        auto bytes = co_await stream.recv();
+        if (!bytes) break;
+        dropped += bytes.size();
+    }
 }
 
 }  // namespace
@@ -141,8 +150,17 @@ io_error detail::accept_wait::describe(std::error_code error) const {
 // --- tcp_stream ---------------------------------------------------------------------------------
 
 void tcp_stream::reset_on_close() {
+    keep_for_nobody();
     require(control(opcode::set_option, nullptr, 1, flag(socket_option::linger_reset)),
             "setsockopt", peer_endpoint());
+}
+
+task<> tcp_stream::lingering_close(std::chrono::nanoseconds time, std::size_t bytes_max) {
+    auto told = co_await as_result(shutdown_send());
+    if (told) {
+        std::ignore = co_await as_result(with_timeout(time, drop_input(*this, bytes_max)));
+    }
+    co_await close();
 }
 
 void tcp_stream::set_no_delay(bool on) {

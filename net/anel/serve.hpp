@@ -5,6 +5,7 @@
 #pragma once
 
 #include <anel/event.hpp>
+#include <anel/hook.hpp>
 #include <anel/sleep.hpp>
 #include <anel/task_group.hpp>
 #include <anel/tcp.hpp>
@@ -34,15 +35,26 @@ struct serve_options {
     /// Ends a session that has received something and, for so long, not begun to send a reply: who
     /// sends a request byte by byte gets no more time than who sends it at once. Zero: never.
     std::chrono::nanoseconds request_timeout{0};
+    /// A connection whose first request has not been answered keeps its input for so long after it
+    /// was accepted, although the server is asked to stop: its bytes may still be on their way.
+    std::chrono::nanoseconds first_request_grace = std::chrono::seconds(1);
+    /// Every connection keeps its input for so long once the server is asked to stop. Zero: between
+    /// two requests it ends at once. With `draining` a session can use that time to say good-bye.
+    std::chrono::nanoseconds input_grace{0};
+    /// After a session that ended without an error: what its client still sends is received and
+    /// dropped for so long at most, as tcp_stream::lingering_close() does. Zero: not at all.
+    std::chrono::nanoseconds linger{0};
     /// Set as soon as connections are accepted. May be null.
     event* ready = nullptr;
+    /// Set when the server is asked to stop: a session can look at it, or wait for it. May be null.
+    event* draining = nullptr;
     /// Called with what a session threw, a reset by its peer say; a session's error is its own
     /// affair and does not end the server. A session that was ended by one of the timeouts, at most
     /// a quarter late, counts as ETIMEDOUT. Null: nobody wants to know. Must not throw.
-    void (*session_failed)(const endpoint& peer, std::exception_ptr error) = nullptr;
+    hook<void(const endpoint& peer, std::exception_ptr error)> session_failed;
     /// Called when accept fails for another reason than the connection itself, for lack of
     /// descriptors say; once, until it works again. Must not throw.
-    void (*accept_failed)(std::error_code error) = nullptr;
+    hook<void(std::error_code error)> accept_failed;
 };
 
 namespace detail {
@@ -105,6 +117,9 @@ public:
     void failed(std::exception_ptr error) const noexcept;
     /// The session's socket, wherever it is now; null once it is closed.
     [[nodiscard]] socket* connection() const noexcept { return socket_.watched(); }
+    /// The connection that the session closed, still open; closed unless serve() is to linger.
+    [[nodiscard]] tcp_stream left_open() noexcept;
+    [[nodiscard]] std::chrono::nanoseconds linger() const noexcept;
 
 private:
     friend open_sessions;
@@ -116,19 +131,33 @@ private:
     socket_observer socket_;
     std::unique_ptr<session_timeouts> timeouts_;  // null when there are none
     packed_endpoint peer_;
+    bool input_ended_ = false;
+    time_point accepted_;
 };
 
 /// What serve() knows about its sessions; the part that is the same for every kind of session.
-class open_sessions {
+class open_sessions : private timer {
 public:
-    explicit open_sessions(const serve_options& options) noexcept;
+    open_sessions(const serve_options& options, loop& owner) noexcept;
+    open_sessions(const open_sessions&) = delete;
+    open_sessions& operator=(const open_sessions&) = delete;
+    ~open_sessions() { owner_.cancel(static_cast<timer&>(*this)); }
 
     /// Accepts the next connection, when there is room for a session. Waits out a lack of
     /// descriptors.
+    /// Returns it; a closed stream when the server drains and nobody is left in the backlog.
     /// Errors  task_cancelled; errors of the listener itself, such as EBADF; std::bad_alloc.
     task<tcp_stream> next(tcp_listener& listener);
-    /// Makes every session see the end of its input, once it has read what has arrived.
-    void end_input() noexcept;
+    /// From now on each session sees the end of its input, once it has read what has arrived, when
+    /// its time has come.
+    void begin_drain() noexcept;
+    /// Until when connections may still be taken out of the backlog, and sessions may go on.
+    [[nodiscard]] time_point accept_until() const noexcept {
+        return after(began_, options_.drain_time / 2);
+    }
+    [[nodiscard]] time_point deadline() const noexcept {
+        return after(began_, options_.drain_time);
+    }
     /// Waits until no session is left.
     event::wait_type all_ended() noexcept;
     /// Cancels those that are left.
@@ -139,13 +168,19 @@ public:
 
 private:
     friend session_record;
+    static void on_look(timer& item) noexcept;
+    void end_inputs() noexcept;
+    [[nodiscard]] time_point end_of_input(const session_record& of) const noexcept;
 
     const serve_options& options_;
+    loop& owner_;
     duration look_period_{};  // zero: there are no timeouts
     session_record* first_ = nullptr;
     std::size_t count_ = 0;
+    bool draining_ = false;
     bool cancelled_ = false;
-    event ended_;  // set when a session ends; reset before it is waited for
+    time_point began_;  // the drain
+    event ended_;       // set when a session ends; reset before it is waited for
     event none_left_;
     std::chrono::nanoseconds pause_{0};  // > 0: accept has failed since the last connection
 };
@@ -171,7 +206,35 @@ spawned::handle_type run_session(session_record record, error_of<T> session) {
     record.begin(*self.scope);
     std::exception_ptr error = co_await session;
     if (error && !self.scope->cancelled() && is_cancel(error)) error = stray_cancel();
+    const bool failed = error != nullptr;
     record.end(std::move(error));
+    tcp_stream left = record.left_open();
+    if (failed || !left.is_open()) co_return;
+    try {
+        error_of<void> ending(left.lingering_close(record.linger()));
+        std::ignore = co_await ending;
+    } catch (const std::bad_alloc&) {
+        // It is closed at once.
+    }
+}
+
+/// Accepts connections and starts their sessions: for ever, or while there are any in the backlog.
+template <class Session>
+task<> accept_sessions(tcp_listener& listener, Session& session, open_sessions& open,
+                       task_group& sessions) {
+    for (;;) {
+        bool out_of_memory = false;
+        try {
+            auto connection = co_await open.next(listener);
+            if (!connection.is_open()) co_return;
+            session_record record(open, connection);
+            auto work = begin_session(session, connection, record);
+            if (work) sessions.adopt(run_session(std::move(record), std::move(*work)));
+        } catch (const std::bad_alloc&) {
+            out_of_memory = true;  // the connection, if there was one, is closed
+        }
+        if (out_of_memory) co_await sleep_for(std::chrono::milliseconds(10));
+    }
 }
 
 }  // namespace detail
@@ -179,9 +242,10 @@ spawned::handle_type run_session(session_record record, error_of<T> session) {
 /// Accepts connections and runs `session(connection)`, a task, for each, beside each other.
 ///
 /// A session's error ends that session alone. At EMFILE and the like it waits, 10 ms to 1 s or
-/// until a session ends, and goes on. When cancelled it stops accepting, lets each session answer
-/// what has already arrived (then the session receives 0, the end of the stream), and cancels those
-/// that still run after `drain_time`.
+/// until a session ends, and goes on. When cancelled it sets `draining`, takes what stands in the
+/// backlog, for half the drain time at most, and only then closes the listener; it lets each
+/// session answer what has arrived (then the session receives 0, the end of the stream), and
+/// cancels those that still run after `drain_time`.
 /// Errors    task_cancelled, after the drain; errors of the listener itself.
 /// Lifetime  `session` is kept until all sessions have ended; captures must be references ([&]).
 template <class Session>
@@ -189,34 +253,23 @@ task<> serve(tcp_listener listener, Session session, serve_options options = {})
     static_assert(std::is_trivially_destructible_v<Session>,
                   "anel: the session of serve() must be a function, or capture by reference ([&])");
     frame& self = co_await detail::this_frame();
-    detail::open_sessions open(options);
+    detail::open_sessions open(options, self.scope->owner());
     task_group sessions(*self.scope, cancel_scope::shield::yes);
-    std::exception_ptr stopped;
     if (options.ready) options.ready->set();
-    while (!stopped) {
-        bool out_of_memory = false;
-        try {
-            auto connection = co_await open.next(listener);
-            detail::session_record record(open, connection);
-            auto work = detail::begin_session(session, connection, record);
-            if (work) sessions.adopt(detail::run_session(std::move(record), std::move(*work)));
-        } catch (const std::bad_alloc&) {
-            out_of_memory = true;  // the connection, if there was one, is closed
-        } catch (...) {
-            stopped = std::current_exception();
-        }
-        if (!out_of_memory) continue;
-        try {
-            co_await sleep_for(std::chrono::milliseconds(10));
-        } catch (const task_cancelled&) {
-            stopped = std::current_exception();
-        }
+    detail::error_of<void> serving(detail::accept_sessions(listener, session, open, sessions));
+    std::exception_ptr stopped = co_await serving;
+    open.begin_drain();
+    try {
+        auto rest = detail::accept_sessions(listener, session, open, sessions);
+        co_await shielded(with_timeout(open.accept_until(), std::move(rest)));
+    } catch (const io_error& error) {
+        if (error.code() != std::errc::timed_out) stopped = std::current_exception();
+    } catch (const std::bad_alloc&) {
+        // The rest of the backlog is lost; there is no memory for it.
     }
     listener.stop();
-    open.end_input();
     try {
-        std::ignore =
-            co_await as_result(shielded(with_timeout(options.drain_time, open.all_ended())));
+        std::ignore = co_await as_result(shielded(with_timeout(open.deadline(), open.all_ended())));
     } catch (const std::bad_alloc&) {
         // There was no memory to tell of the timeout; the time is up all the same.
     }

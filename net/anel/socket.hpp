@@ -33,10 +33,16 @@ public:
 
     /// The socket, wherever it is now; null once it is closed.
     [[nodiscard]] socket* watched() const noexcept { return watched_; }
+    /// From now on a close leaves the descriptor open and here, unless it is to be a reset.
+    void keep_open() noexcept;
+    /// Hands over the descriptor that was kept; -1 when there is none.
+    [[nodiscard]] int take_kept() noexcept { return std::exchange(kept_, -1); }
 
 private:
     friend socket;
     socket* watched_;
+    loop* keeper_ = nullptr;  // null: a close is a close
+    int kept_ = -1;
 };
 
 /// What has happened on a socket: compare two of them.
@@ -50,7 +56,8 @@ struct socket_activity {
 
 }  // namespace detail
 
-/// Owner of a descriptor. Move-only. The destructor closes at once; it never blocks.
+/// Owner of a descriptor. Move-only. The destructor closes at once; it never blocks, unless
+/// SO_LINGER with a time was set through native_handle().
 /// Lifetime  may outlive the run() that made it; then it can only be closed, or detached: all else
 ///           fails with errc::run_has_ended.
 class socket {
@@ -89,6 +96,10 @@ protected:
     [[nodiscard]] bool reset_told_to_sender() const noexcept;
     [[nodiscard]] bool zero_copy_pays() const noexcept { return zero_copy_pays_; }
     void zero_copy_does_not_pay() noexcept { zero_copy_pays_ = false; }
+    /// Nobody may keep the descriptor open for a while when this socket is closed.
+    void keep_for_nobody() noexcept {
+        if (observer_) observer_->keeper_ = nullptr;
+    }
     /// Leaves the loop, open. Nothing may be waiting on this socket, and it may not have lent
     /// memory: what the loop holds unread would stay behind. Both are asserted.
     struct given_up {

@@ -16,6 +16,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -39,6 +40,7 @@ class send_zc_wait;
 class accept_wait;
 /// What a failed accept says; the address is not known any more once the listener is closed.
 io_error accept_error(const socket& listener, std::error_code error);
+class session_record;
 class shutdown_wait;
 template <std::size_t Parts>
 class send_parts_wait;
@@ -151,6 +153,15 @@ public:
     /// Errors   ENOTCONN when the peer has reset the connection.
     [[nodiscard]] detail::shutdown_wait shutdown_send() noexcept;
 
+    /// Says that no more will be sent, receives and drops what the peer still sends, until its end
+    /// comes, `time` is up or `bytes_max` were dropped, and closes. A close() while there is unread
+    /// input, or before more of it comes, resets the connection, and a reset can overtake the last
+    /// reply: the peer's system throws away what its program has not read yet. So this is for who
+    /// answers without having read everything: an error, a refusal, the end of a conversation.
+    /// Errors   none: what the peer does meanwhile is its own affair. task_cancelled.
+    [[nodiscard]] task<> lingering_close(std::chrono::nanoseconds time = std::chrono::seconds(1),
+                                         std::size_t bytes_max = 64U << 20);
+
     /// Makes the next close() reset the connection: unsent bytes are dropped, the peer sees
     /// ECONNRESET.
     void reset_on_close();
@@ -164,6 +175,7 @@ public:
 
 private:
     friend class detail::accept_wait;
+    friend class detail::session_record;
     friend detail::attach_wait;
     friend detached_stream detach(tcp_stream stream) noexcept;
     template <class Derived>

@@ -279,6 +279,7 @@ TEST_P(serving, a_session_accepted_when_the_server_is_cancelled_is_ended_at_once
         };
         serve_options options;
         options.drain_time = 3s;
+        options.first_request_grace = 0s;
         for (int round = 0; round < 10; ++round) {
             auto signal = co_await connected_to_raw();
             raw_socket client;

@@ -343,6 +343,29 @@ struct shutdown_send : scenario {
 };
 ANEL_SWEEP(shutdown_send);
 
+/// Says the end, and drops what the peer still sends.
+struct lingering : scenario {
+    using scenario::scenario;
+    task<> set_up() {
+        pair = co_await connected_to_raw();
+        pair.peer.write("nobody wants this");
+    }
+    task<> beside() {
+        while (!pair.peer.readable(0)) co_await next_turn();
+        pair.peer.shutdown_write();
+    }
+    task<> body() { co_await pair.stream.lingering_close(1h); }
+    static bool handles(opcode, int) { return true; }  // what the peer does is its own affair
+    task<> check(const report& said) {
+        if (said.completed) {
+            EXPECT_FALSE(pair.stream.is_open());
+        }
+        co_return;
+    }
+    raw_stream_pair pair;
+};
+ANEL_SWEEP(lingering);
+
 /// One task receives, one sends, and a third closes: a cancel does not shorten that.
 struct close : scenario {
     using scenario::scenario;
