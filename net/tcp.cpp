@@ -155,6 +155,12 @@ void tcp_stream::reset_on_close() {
             "setsockopt", peer_endpoint());
 }
 
+bool tcp_stream::lost_its_peer() const noexcept {
+    if (said_end_) return false;
+    socket_address peer;
+    return control(opcode::peer_address, &peer) == -ENOTCONN;
+}
+
 task<> tcp_stream::lingering_close(std::chrono::nanoseconds time, std::size_t bytes_max) {
     auto told = co_await as_result(shutdown_send());
     if (told) {
@@ -181,7 +187,7 @@ task<> tcp_stream::send(std::span<const const_buffer> parts) {
 
 detached_stream detach(tcp_stream stream) noexcept {
     auto left = stream.give_up();
-    return {left.fd, std::move(left.home), stream.peer_};
+    return {left.fd, std::move(left.home), stream.peer_, stream.said_end_};
 }
 
 tcp_stream detail::attach_wait::finish() noexcept {
@@ -190,7 +196,9 @@ tcp_stream detail::attach_wait::finish() noexcept {
     ANEL_ASSERT(!given_.home_ || given_.home_.get() == owner_);
     const auto kind = static_cast<std::uint32_t>(stream_kind(unpack(given_.peer_)));
     (void)owner_->control(opcode::take_over, given_.fd_, nullptr, 0, kind);
-    return {*owner_, std::exchange(given_.fd_, -1), given_.peer_};
+    tcp_stream taken(*owner_, std::exchange(given_.fd_, -1), given_.peer_);
+    taken.said_end_ = given_.said_end_;
+    return taken;
 }
 
 task<tcp_stream> connect(endpoint peer) {

@@ -274,6 +274,12 @@ std::int32_t control_without_loop(operation& op) noexcept {
     return allowed ? control_call(op, blocking::no) : loop_has_ended;
 }
 
+bool is_disconnected(int fd) noexcept {
+    socket_address peer;
+    peer.size = sizeof peer.bytes;
+    return ::getpeername(fd, raw(peer), &peer.size) < 0 && errno == ENOTCONN;
+}
+
 time_point monotonic_now() noexcept {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);

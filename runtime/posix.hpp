@@ -52,6 +52,12 @@ void advance(operation& op, std::size_t moved) noexcept;
 /// Ends a connection at once: what the system has still to send is dropped, the peer is reset.
 void reset_connection(int fd) noexcept;
 
+/// Whether there is no connection any more, as after a reset; an end that the peer told leaves one.
+bool is_disconnected(int fd) noexcept;
+
+/// How long a descriptor is left alone that tells of an error which no attempt takes away.
+inline constexpr duration pause_after_error = std::chrono::milliseconds(10);
+
 /// CLOCK_MONOTONIC.
 time_point monotonic_now() noexcept;
 

@@ -286,11 +286,20 @@ void uring::completed(operation& op, std::int32_t result, std::uint32_t flags) n
         if (result <= would_wait && !op.cancel_wanted) return put_off(op);
         if (result <= would_wait) result = -ECANCELED;
     }
+    // With MSG_WAITALL the kernel tells what had moved before an error, and forgets the error; the
+    // rest then meets a pipe that is broken. All that is left to be seen is that the connection is
+    // gone, for which a reset is the usual reason. Who receives looks for himself: here an end of
+    // both sides would look the same.
+    const bool forgotten =
+        result == -EPIPE && !is_attempted(op.code) && (op.flags & cut_short) != 0;
+    if (forgotten && is_disconnected(op.fd)) result = -ECONNRESET;
     op.result = result;
     if (op.code == opcode::recvmsg && result >= 0) {
         read_native_message(*static_cast<message*>(op.data));
     }
     if ((op.flags & op_flag::whole) != 0 && result >= 0 && op.code != opcode::send_file) {
+        const bool partial = static_cast<std::size_t>(result) < std::min(op.size, share_bytes);
+        if (partial) op.flags |= cut_short;
         advance(op, static_cast<std::size_t>(result));
         // Cut short: by a cancel, which wants no more; or by the kernel (before 5.19 a send did not
         // wait for all), and then it goes on.

@@ -75,7 +75,9 @@ private:
     static constexpr std::uint32_t in_kernel = op_flag::first_of_backend;  // its completion is owed
     static constexpr std::uint32_t in_starved = in_kernel << 1;
     static constexpr std::uint32_t in_place = in_kernel << 2;  // what is in the kernel is zero-copy
-    static constexpr unsigned notices_shift = 24;              // above: how many notices are owed
+    static constexpr std::uint32_t cut_short = in_kernel << 3;  // whole: more was asked for
+    static constexpr std::uint32_t told_in_vain = cut_short;    // attempted: of an error alone
+    static constexpr unsigned notices_shift = 24;               // above: how many notices are owed
     static std::uint32_t notices_of(const operation& op) noexcept {
         return op.flags >> notices_shift;
     }

@@ -39,11 +39,15 @@ class detached_stream {
 public:
     detached_stream() noexcept = default;
     detached_stream(detached_stream&& other) noexcept
-        : fd_(std::exchange(other.fd_, -1)), home_(std::move(other.home_)), peer_(other.peer_) {}
+        : fd_(std::exchange(other.fd_, -1)),
+          home_(std::move(other.home_)),
+          peer_(other.peer_),
+          said_end_(other.said_end_) {}
     detached_stream& operator=(detached_stream&& other) noexcept {
         std::swap(fd_, other.fd_);
         std::swap(home_, other.home_);
         std::swap(peer_, other.peer_);
+        std::swap(said_end_, other.said_end_);
         return *this;
     }
     ~detached_stream() {
@@ -59,12 +63,13 @@ public:
 private:
     friend detached_stream detach(tcp_stream stream) noexcept;
     friend detail::attach_wait;
-    detached_stream(int fd, loop_ref home, const packed_endpoint& peer) noexcept
-        : fd_(fd), home_(std::move(home)), peer_(peer) {}
+    detached_stream(int fd, loop_ref home, const packed_endpoint& peer, bool said_end) noexcept
+        : fd_(fd), home_(std::move(home)), peer_(peer), said_end_(said_end) {}
 
     int fd_ = -1;
     loop_ref home_;  // none: any loop may have it
     packed_endpoint peer_;
+    bool said_end_ = false;
 };
 
 namespace detail {

@@ -185,8 +185,11 @@ private:
     friend detail::send_zc_wait;
     tcp_stream(loop& owner, int fd, const packed_endpoint& peer) noexcept
         : socket(owner, fd), peer_(peer) {}
+    /// Whether the connection broke. Where both sides said their end there is no peer either.
+    [[nodiscard]] bool lost_its_peer() const noexcept;
 
     packed_endpoint peer_;
+    bool said_end_ = false;  // with shutdown_send()
 };
 
 struct listen_options {
@@ -268,6 +271,7 @@ protected:
     const tcp_stream& stream() const noexcept {
         return static_cast<const tcp_stream&>(this->socket_);
     }
+    bool lost_its_peer() const noexcept { return stream().lost_its_peer(); }
     /// What 0 bytes mean: `at_end`, unless the connection was reset.
     std::error_code end(std::error_code at_end = {}) const noexcept {
         if (!stream().reset_told_to_sender()) return at_end;
@@ -305,7 +309,11 @@ public:
     recv_exact_wait(tcp_stream& on, mutable_buffer into) noexcept
         : stream_io(on, opcode::recv, into.data, into.size, op_flag::whole) {}
     std::error_code failure() const noexcept {
-        if (result == 0 && size > 0) return end(make_error_code(errc::unexpected_eof));
+        // On io_uring the kernel tells what moved before a reset, and forgets the reset.
+        if (result == 0 && size > 0) {
+            if (lost_its_peer()) return {ECONNRESET, std::system_category()};
+            return end(make_error_code(errc::unexpected_eof));
+        }
         return stream_io::failure();
     }
     void value() const noexcept {}
@@ -388,7 +396,7 @@ public:
     anel::result<void> try_finish() {
         return io<shutdown_wait>::try_finish<Complete>();
     }
-    void value() const noexcept {}
+    void value() const noexcept { static_cast<tcp_stream&>(socket_).said_end_ = true; }
 };
 
 class accept_wait : public socket_io<accept_wait> {
