@@ -82,6 +82,8 @@ public:
         // Nothing sleeps while something has ended, but the kernel is asked all the same: a busy
         // program must not starve what arrives.
         if (!chunkless_.empty() && chunks().any_free()) hungry_.splice(chunkless_);
+        if (!numb_.empty() && now() >= numb_until_) hungry_.splice(numb_);
+        if (!numb_.empty()) until = std::min(until, numb_until_);
         if (!ended_.empty() || !hungry_.empty()) until = time_point::min();
         const auto tell = [this](int fd, bool readable, bool writable, bool hung_up) {
             if (fd == waker_.descriptor()) return waker_.clear();
@@ -105,7 +107,7 @@ private:
     struct slot {
         operation* parked[2] = {};  // [0] taking something in, [1] moving something out
         bool exhausted[2] = {};     // the last try left nothing behind: do not try, park
-        bool hungry[2] = {};        // in hungry_ or chunkless_: could go on, but not just now
+        bool hungry[2] = {};        // in hungry_, chunkless_ or numb_: is tried without being told
         bool internet = false;      // a TCP socket: only there a short read means that it is empty
         bool hung_up = false;       // an end, an error or urgent data: then not even there
         bool watched = false;       // with edges: the poller knows the descriptor
@@ -138,7 +140,7 @@ private:
     void unpark(operation& op, slot& place) noexcept {
         place.parked[is_outgoing(op.code)] = nullptr;
         if (!std::exchange(place.hungry[is_outgoing(op.code)], false)) return;
-        if (!hungry_.remove(op)) chunkless_.remove(op);
+        if (!hungry_.remove(op) && !chunkless_.remove(op)) numb_.remove(op);
     }
 
     slot& slot_of(int fd) {
@@ -230,7 +232,21 @@ private:
         slot_of(fd).hung_up |= hung_up;
         if (readable) advance_parked(slot_of(fd), 0);
         if (writable) advance_parked(slot_of(fd), 1);
-        if (!Poller::edges) watch(fd, slot_of(fd));
+        if (Poller::edges) return;
+        if (hung_up) pause_those_told_in_vain(slot_of(fd));
+        watch(fd, slot_of(fd));
+    }
+
+    // An error that no attempt takes away, as those in an error queue (IP_RECVERR) are, would be
+    // told again and again. Only a poller with edges tells it once.
+    void pause_those_told_in_vain(slot& place) noexcept {
+        for (const std::size_t direction : {0U, 1U}) {
+            operation* op = place.parked[direction];
+            if (!op || place.hungry[direction]) continue;
+            place.hungry[direction] = true;
+            if (numb_.empty()) numb_until_ = after(now(), pause_after_error);
+            numb_.push(*op);
+        }
     }
 
     void advance_parked(slot& place, std::size_t direction) noexcept {
@@ -277,6 +293,8 @@ private:
     op_queue ended_;
     op_queue hungry_;     // parked, and to be tried again without waiting
     op_queue chunkless_;  // parked, and to be tried again once a chunk has come back
+    op_queue numb_;       // parked, and to be tried again after a pause
+    time_point numb_until_{};
     helper_threads helpers_;
 };
 

@@ -53,6 +53,7 @@ private:
 
     io_uring_sqe* next_sqe() noexcept;
     bool prepare(operation& op) noexcept;
+    static void prepare_wait(operation& op, io_uring_sqe& sqe, unsigned events) noexcept;
     bool prepare_cancel(operation& op) noexcept;
     void flush_waiting() noexcept;
     int enter(unsigned wait_for, duration patience) noexcept;
