@@ -43,6 +43,21 @@ task<udp_socket> udp_socket::bind(endpoint address, udp_options options) {
     co_return made;
 }
 
+// The one before has ended: with close(), or its socket is the next one's.
+void udp_socket::let_next_send() noexcept {
+    while (suspension* first = in_line_.pop()) {
+        auto& op = static_cast<operation&>(*first);
+        if (is_open() && !closer_) {
+            claim(op);
+            op.kind = &wait_kind_of(op.code);
+            if (!loop_->start(op)) loop_->ready(op);
+            return;
+        }
+        op.result = -ECANCELED;
+        loop_->ready(op);
+    }
+}
+
 datagram detail::recvfrom_wait::value() const noexcept {
     datagram received;
     received.size = static_cast<std::size_t>(result);
@@ -65,7 +80,7 @@ io_error detail::sendto_wait::describe(std::error_code error) const {
 }
 
 detail::datagram_connect_wait::datagram_connect_wait(udp_socket& on, const endpoint& peer) noexcept
-    : socket_io(on, opcode::connect), address_(to_socket_address(peer)) {}
+    : in_turn(on, opcode::connect), address_(to_socket_address(peer)) {}
 
 io_error detail::datagram_connect_wait::describe(std::error_code error) const {
     return io_error(error, "connect", text_of(address_));
@@ -88,7 +103,7 @@ bool detail::send_batch_wait::start(cancel_scope& in, frame& who) noexcept {
     batch().done = 0;
     batch().failed = 0;
     if (static_cast<udp_socket&>(socket_).connected_) flags = op_flag::one_by_one;
-    return socket_io::start(in, who);
+    return in_turn::start(in, who);
 }
 
 // What ended the whole operation is why each of those that it had not come to was not sent.
@@ -109,7 +124,7 @@ const batch_item* detail::send_batch_wait::first_failed() const noexcept {
 }
 
 std::error_code detail::send_batch_wait::failure() const noexcept {
-    if (result < 0) return socket_io::failure();
+    if (result < 0) return in_turn::failure();
     const batch_item* item = first_failed();
     return item ? std::error_code(-item->error, std::system_category()) : std::error_code();
 }

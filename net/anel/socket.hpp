@@ -94,6 +94,8 @@ protected:
     /// Whether the connection was reset while a task still sends. A reset is told once: when that
     /// send is told, a receive gives 0, which would look like an end.
     [[nodiscard]] bool reset_told_to_sender() const noexcept;
+    /// Whether an operation that moves something out is in flight.
+    [[nodiscard]] bool is_sending() const noexcept { return pending_[1] != nullptr; }
     [[nodiscard]] bool zero_copy_pays() const noexcept { return zero_copy_pays_; }
     void zero_copy_does_not_pay() noexcept { zero_copy_pays_ = false; }
     /// Nobody may keep the descriptor open for a while when this socket is closed.
@@ -119,6 +121,7 @@ private:
     template <class Derived>
     friend class socket_io;
     friend detail::socket_observer;
+    friend class udp_socket;
 
     /// Whether its loop is `here`; false when that has ended. Another loop's socket is asserted
     /// against: it belongs to another thread.

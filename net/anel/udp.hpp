@@ -9,6 +9,7 @@
 #include <anel/socket.hpp>
 #include <anel/task.hpp>
 
+#include <cerrno>
 #include <cstddef>
 
 namespace anel {
@@ -19,6 +20,8 @@ class sendto_wait;
 class datagram_connect_wait;
 class recv_batch_wait;
 class send_batch_wait;
+template <class Derived>
+class in_turn;
 }  // namespace detail
 
 struct udp_options {
@@ -37,6 +40,9 @@ struct datagram {
 };
 
 /// A socket for datagrams, which may be lost, doubled or reordered on their way.
+///
+/// Several tasks may send on one socket: a datagram is whole, and who finds the socket busy waits
+/// for his turn, first come first served. One task receives at a time, which is asserted.
 class udp_socket : public socket {
 public:
     udp_socket() noexcept = default;
@@ -58,7 +64,8 @@ public:
     [[nodiscard]] detail::sendto_wait sendto(const_buffer buffer [[clang::lifetimebound]],
                                              const endpoint& to) noexcept;
 
-    /// Fixes the peer: send() goes to it, and only its datagrams are received.
+    /// Fixes the peer: send() goes to it, and from now on only its datagrams arrive. What came from
+    /// others before is still there, and is received with its sender's name.
     [[nodiscard]] detail::datagram_connect_wait connect(const endpoint& peer) noexcept;
     /// Sends one datagram to the connected peer.
     /// Errors   EDESTADDRREQ without one; ECONNREFUSED as in recvfrom().
@@ -87,26 +94,77 @@ public:
 private:
     friend detail::datagram_connect_wait;
     friend detail::send_batch_wait;
+    template <class Derived>
+    friend class detail::in_turn;
     udp_socket(loop& owner, int fd) noexcept : socket(owner, fd) {}
+    void let_next_send() noexcept;
 
     bool connected_ = false;
+    op_queue in_line_;  // operations that wait for their turn to send
 };
 
 namespace detail {
 
-/// Base of both directions: the message lives in the awaiter, and is put together in start().
+/// Base of what goes out: waits for its turn.
 template <class Derived>
-class datagram_io : public socket_io<Derived> {
+class in_turn : public socket_io<Derived> {
+public:
+    using socket_io<Derived>::socket_io;
+
+    bool start(cancel_scope& in, frame& who) noexcept {
+        if (!sender().is_sending()) return socket_io<Derived>::start(in, who);
+        if (!in.begin_wait(*this, who, waiting)) {
+            this->scope = nullptr;
+            this->kind = &waiting;
+            return false;
+        }
+        sender().in_line_.push(*this);
+        return true;
+    }
+    auto finish() {
+        if (in_line()) return io<Derived>::finish();
+        const next_one then(sender());
+        return socket_io<Derived>::finish();
+    }
+    template <class Complete = Derived>
+    auto try_finish() {
+        if (in_line()) return io<Derived>::template try_finish<Complete>();
+        const next_one then(sender());
+        return socket_io<Derived>::template try_finish<Complete>();
+    }
+
+private:
+    struct next_one {
+        explicit next_one(udp_socket& of) noexcept : sender(of) {}
+        ~next_one() { sender.let_next_send(); }
+        udp_socket& sender;
+    };
+    static void on_cancel(suspension& wait) noexcept {
+        auto& self = static_cast<in_turn&>(static_cast<operation&>(wait));
+        if (!self.sender().in_line_.remove(self)) return;
+        self.result = -ECANCELED;
+        self.scope->owner().ready(self);
+    }
+    static constexpr wait_kind waiting{"turn to send", &in_turn::on_cancel};
+
+    /// It had no turn: to the socket it is nobody.
+    [[nodiscard]] bool in_line() const noexcept { return this->kind == &waiting; }
+    udp_socket& sender() const noexcept { return static_cast<udp_socket&>(this->socket_); }
+};
+
+/// Base of both directions: the message lives in the awaiter, and is put together in start().
+template <class Derived, class Base = socket_io<Derived>>
+class datagram_io : public Base {
 public:
     datagram_io(udp_socket& on, opcode what, const void* bytes, std::size_t count) noexcept
-        : socket_io<Derived>(on, what), buffer_{const_cast<void*>(bytes), count} {}
+        : Base(on, what), buffer_{const_cast<void*>(bytes), count} {}
     bool start(cancel_scope& in, frame& who) noexcept {
         message_.buffers = &buffer_;
         message_.buffer_count = 1;
         message_.address = address_.size > 0 ? &address_ : nullptr;
         this->data = &message_;
         this->size = buffer_.size;
-        return socket_io<Derived>::start(in, who);
+        return Base::start(in, who);
     }
 
 protected:
@@ -125,19 +183,19 @@ public:
     io_error describe(std::error_code error) const;
 };
 
-class sendto_wait : public datagram_io<sendto_wait> {
+class sendto_wait : public datagram_io<sendto_wait, in_turn<sendto_wait>> {
 public:
     sendto_wait(udp_socket& on, const_buffer from, const endpoint* to) noexcept;
     void value() const noexcept {}
     io_error describe(std::error_code error) const;
 };
 
-class datagram_connect_wait : public socket_io<datagram_connect_wait> {
+class datagram_connect_wait : public in_turn<datagram_connect_wait> {
 public:
     datagram_connect_wait(udp_socket& on, const endpoint& peer) noexcept;
     bool start(cancel_scope& in, frame& who) noexcept {
         data = &address_;
-        return socket_io::start(in, who);
+        return in_turn::start(in, who);
     }
     void value() const noexcept { static_cast<udp_socket&>(socket_).connected_ = true; }
     io_error describe(std::error_code error) const;
@@ -167,19 +225,19 @@ private:
     message_batch& batch() const noexcept { return *static_cast<message_batch*>(data); }
 };
 
-class send_batch_wait : public socket_io<send_batch_wait> {
+class send_batch_wait : public in_turn<send_batch_wait> {
 public:
     send_batch_wait(udp_socket& on, datagram_batch& from) noexcept
-        : socket_io(on, opcode::send_batch, from.batch_.get()) {}
+        : in_turn(on, opcode::send_batch, from.batch_.get()) {}
     bool start(cancel_scope& in, frame& who) noexcept;
     void finish() {
         tell_the_rest();
-        socket_io::finish();
+        in_turn::finish();
     }
     template <class Complete = send_batch_wait>
     anel::result<void> try_finish() {
         tell_the_rest();
-        return socket_io::try_finish<Complete>();
+        return in_turn::try_finish<Complete>();
     }
     std::error_code failure() const noexcept;
     void value() const noexcept {}

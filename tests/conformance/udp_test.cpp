@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "tests/support/streams.hpp"
 
+#include <netinet/in.h>
+
 namespace anel::test {
 namespace {
 
@@ -320,6 +322,119 @@ TEST_P(udp, one_task_receives_while_another_sends) {
             }
         });
         EXPECT_EQ(answers, count);
+    });
+}
+
+// --- several tasks on one socket ----------------------------------------------------------------
+
+// More than a turn's share each, so that one finds the socket busy with the other's datagram.
+task<> send_many(udp_socket& socket, endpoint to, int& sent) {
+    for (int i = 0; i < 3000; ++i) {
+        auto done = co_await as_result(socket.sendto("datagram", to));
+        sent += static_cast<bool>(done);
+    }
+}
+
+TEST_P(udp, several_tasks_may_send_on_one_socket) {
+    run([&]() -> task<> {
+        auto socket = co_await udp_socket::bind("127.0.0.1:0");
+        auto deaf = co_await udp_socket::bind("127.0.0.1:0");
+        const endpoint to = deaf.local_endpoint();
+        int sent = 0;
+        co_await with_task_group([&](task_group& group) -> task<> {
+            for (int i = 0; i < 3; ++i) {
+                group.spawn(send_many, std::ref(socket), to, std::ref(sent));
+            }
+            co_return;
+        });
+        EXPECT_EQ(sent, 9000);
+    });
+}
+
+TEST_P(udp, who_waits_for_a_turn_to_send_can_be_cancelled_or_told_of_a_close) {
+    run([&]() -> task<> {
+        auto deaf = co_await udp_socket::bind("127.0.0.1:0");
+        const endpoint to = deaf.local_endpoint();
+        for (const bool closes : {false, true}) {
+            auto socket = co_await udp_socket::bind("127.0.0.1:0");
+            int ended = 0;
+            const auto send_until_it_fails = [&]() -> task<> {
+                for (bool good = true; good;) {
+                    auto done = co_await as_result(socket.sendto("datagram", to));
+                    good = static_cast<bool>(done);
+                }
+                ended += 1;
+            };
+            co_await with_task_group([&](task_group& group) -> task<> {
+                for (int i = 0; i < 3; ++i) group.spawn(send_until_it_fails);
+                co_await let_others_wait();
+                if (closes) co_await socket.close();
+                else group.cancel();
+            });
+            EXPECT_EQ(ended, closes ? 3 : 0);
+        }
+    });
+}
+
+TEST_P(udp, what_strangers_sent_before_connect_is_received_with_their_name) {
+    run([&]() -> task<> {
+        auto socket = co_await udp_socket::bind("127.0.0.1:0");
+        auto stranger = co_await udp_socket::bind("127.0.0.1:0");
+        auto peer = co_await udp_socket::bind("127.0.0.1:0");
+        std::array<char, 16> buffer{};
+        co_await stranger.sendto("before", socket.local_endpoint());
+        co_await socket.connect(peer.local_endpoint());
+        co_await stranger.sendto("after", socket.local_endpoint());
+        co_await peer.sendto("true", socket.local_endpoint());
+        auto first = co_await socket.recvfrom(buffer);
+        EXPECT_EQ(first.from, stranger.local_endpoint());
+        auto second = co_await socket.recvfrom(buffer);
+        EXPECT_EQ(second.from, peer.local_endpoint());
+        EXPECT_EQ(std::string_view(buffer.data(), second.size), "true");
+    });
+}
+
+class udp_on_kernel : public udp {};
+ANEL_OVER_KERNELS(udp_on_kernel);
+
+// The error stays in the queue of errors, which no receive empties: poll(2) tells of it every time.
+TEST_P(udp_on_kernel, an_error_queue_that_nobody_reads_does_not_make_a_receive_spin) {
+    run([&]() -> task<> {
+        auto socket = co_await udp_socket::bind("127.0.0.1:0");
+        const int on = 1;
+        const int set =
+            ::setsockopt(socket.native_handle(), IPPROTO_IP, IP_RECVERR, &on, sizeof on);
+        EXPECT_EQ(set, 0);
+        auto gone = co_await udp_socket::bind("127.0.0.1:0");
+        const endpoint dead = gone.local_endpoint();
+        gone.close_now();
+        co_await socket.sendto("x", dead);
+        std::array<char, 16> buffer{};
+        const std::error_code told = co_await error_of(socket.recvfrom(buffer));
+        EXPECT_EQ(told, code(ECONNREFUSED)) << "once";
+        datagram_batch batch(16);
+        for (const bool in_batch : {false, true}) {
+            std::size_t received = 0;
+            const auto take = [&]() -> task<> {
+                if (in_batch) {
+                    received = co_await socket.recv_batch(batch);
+                } else {
+                    auto one = co_await socket.recvfrom(buffer);
+                    received = one.size > 0;
+                }
+            };
+            co_await with_task_group([&](task_group& group) -> task<> {
+                group.spawn(take);
+                const backend_counters before = co_await current_counters();
+                co_await sleep_for(200ms);
+                const backend_counters after = co_await current_counters();
+                EXPECT_LE(after.waits - before.waits, 500U) << "it spins";
+                EXPECT_EQ(received, 0U);
+                auto other = co_await udp_socket::bind("127.0.0.1:0");
+                co_await other.sendto("y", socket.local_endpoint());
+            });
+            EXPECT_EQ(received, 1U);
+        }
     });
 }
 
