@@ -26,32 +26,52 @@ struct arguments {
     std::vector<std::string> requests;
     bool interactive = true;
     std::size_t next = 0;
+    standard_input input;
 
     arguments() = default;  // a constructor: g++ 12 destroys aggregates twice beside a co_await
 };
 
-/// The next request: of the command line, or of standard input, which may block.
+/// The next request: of the command line, or of standard input.
 task<std::optional<std::string>> next_request(arguments& given) {
     if (given.next < given.requests.size()) co_return given.requests[given.next++];
     if (!given.interactive) co_return std::nullopt;
-    co_return co_await offload([]() -> std::optional<std::string> {
-        std::string line;
-        if (std::getline(std::cin, line)) return line;
-        return std::nullopt;
-    });
+    co_return co_await given.input.read_line();
+}
+
+struct conversation {
+    explicit conversation(tcp_stream with) : conn(std::move(with)) {}
+    tcp_stream conn;
+    std::size_t asked = 0;
+    std::size_t answered = 0;
+    semaphore replies{0};  // that were printed and not waited for yet
+};
+
+/// Prints the replies. Receives also while nobody asks: so it is seen when the server goes away.
+task<> print_replies(conversation& with, const arguments& given, task_group& all) {
+    buffered_reader reader(with.conn);
+    while (auto reply = co_await reader.read_line(128 * 1024)) {
+        std::cout << *reply << std::endl;
+        with.answered += 1;
+        with.replies.release();
+    }
+    if (with.asked > with.answered || given.next < given.requests.size()) {
+        throw io_error(errc::unexpected_eof, "recv", with.conn.peer_endpoint().to_string());
+    }
+    all.cancel();  // the server has finished, after "quit" say
 }
 
 task<> ask_over_tcp(arguments& given) {
     auto conn = co_await connect(given.host, given.port);
-    buffered_reader reader(conn);
-    while (auto request = co_await next_request(given)) {
-        co_await conn.send(*request, "\n");
-        auto reply = co_await reader.read_line(128 * 1024);
-        if (!reply) {
-            throw io_error(errc::unexpected_eof, "recv", conn.peer_endpoint().to_string());
+    conversation with(std::move(conn));
+    co_await with_task_group([&](task_group& group) -> task<> {
+        group.spawn(print_replies, std::ref(with), std::cref(given), std::ref(group));
+        while (auto request = co_await next_request(given)) {
+            with.asked += 1;
+            co_await with.conn.send(*request, "\n");
+            co_await with.replies.acquire();
         }
-        std::cout << *reply << std::endl;
-    }
+        group.cancel();
+    });
 }
 
 // A fresh socket after a retry: a late reply to an earlier try then goes to a port that nobody has,

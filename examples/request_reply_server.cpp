@@ -22,7 +22,6 @@
 #include <unordered_map>
 
 using namespace anel;
-using namespace std::chrono_literals;
 
 constexpr std::size_t line_max = 64 * 1024;     // bytes of a request, without its line end
 constexpr std::size_t replies_max = 16 * 1024;  // bytes of replies gathered before they are sent
@@ -73,19 +72,7 @@ std::string answer(std::string_view request, std::uint64_t count) {
 
 // --- TCP ----------------------------------------------------------------------------------------
 
-// Closing while the client still sends would reset the connection, and the client could lose the
-// last reply. So: say that nothing more comes, and let it finish, for a second at most.
-task<> discard_input(tcp_stream& conn) {
-    std::array<char, 16 * 1024> waste;
-    while (auto n = co_await conn.recv(waste)) static_cast<void>(n);
-}
-
-task<> finish(tcp_stream& conn) {
-    co_await conn.shutdown_send();
-    std::ignore = co_await as_result(with_timeout(1s, discard_input(conn)));
-}
-
-task<> session(tcp_stream conn) {
+task<> session(tcp_stream conn, const event& draining) {
     buffered_reader reader(conn);
     std::string replies;
     std::uint64_t count = 0;
@@ -94,6 +81,11 @@ task<> session(tcp_stream conn) {
         auto request = co_await as_result(reader.read_line(line_max));
         if (!request && request.error() == errc::message_too_long) {
             replies += "error line too long\n";
+            open = false;
+        } else if (!request && request.error() == errc::unexpected_eof && !draining.is_set()) {
+            // The client's last line has no end. When we are to stop, the rest may be on its way.
+            auto last = co_await reader.read_exact(reader.buffered(), reader.buffered());
+            replies += answer(last, ++count) + '\n';
             open = false;
         } else if (auto& line = request.value()) {
             replies += answer(*line, ++count) + '\n';
@@ -106,10 +98,17 @@ task<> session(tcp_stream conn) {
         co_await conn.send(replies);
         replies.clear();
     }
-    co_await finish(conn);
+    co_await conn.lingering_close();  // the client may still send
 }
 
-task<> serve_tcp(tcp_listener listener) { co_await serve(std::move(listener), session); }
+task<> serve_tcp(tcp_listener listener) {
+    event draining;
+    serve_options options;
+    options.draining = &draining;
+    co_await serve(
+        std::move(listener), [&](tcp_stream conn) { return session(std::move(conn), draining); },
+        options);
+}
 
 // --- UDP ----------------------------------------------------------------------------------------
 

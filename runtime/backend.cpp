@@ -21,6 +21,7 @@ namespace {
 bool memory_is_good(const operation& op) noexcept {
     switch (op.code) {
         case opcode::recv:
+        case opcode::read_input:
         case opcode::send: return !poisoned(op.data, op.size);
         case opcode::send_file: return !poisoned(op.data, sizeof(file_part));
         case opcode::accept:

@@ -220,7 +220,7 @@ const wait_kind& wait_kind_of(opcode code) noexcept {
         if (op.state == op_state::in_flight) wait.scope->owner().cancel(op);
     };
     static constexpr wait_kind control{"control", nullptr};  // done before anybody could cancel it
-    static constexpr std::array<wait_kind, 12> kinds{{
+    static constexpr std::array<wait_kind, 13> kinds{{
         {"accept", cancel},
         {"connect", cancel},
         {"recv", cancel},
@@ -233,6 +233,7 @@ const wait_kind& wait_kind_of(opcode code) noexcept {
         {"offload", cancel},
         {"resolve", cancel},
         {"send_file", cancel},
+        {"read", cancel},
     }};
     return finishes_inline(code) ? control : kinds[static_cast<std::size_t>(code)];
 }

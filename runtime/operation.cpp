@@ -18,6 +18,7 @@ const char* name_of(opcode code) noexcept {
         case opcode::call: return "call";
         case opcode::resolve: return "resolve";
         case opcode::send_file: return "send_file";
+        case opcode::read_input: return "read";
         case opcode::open_socket: return "socket";
         case opcode::bind: return "bind";
         case opcode::listen: return "listen";

@@ -6,6 +6,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -132,6 +133,15 @@ std::int32_t accept(operation& op, blocking mode) noexcept {
     return fd == -EAGAIN || fd == -EWOULDBLOCK ? would_wait : fd;
 }
 
+// Others may share a standard input: O_NONBLOCK would be theirs too. So it is read only when there
+// is something; who takes it in between makes the read wait.
+std::int32_t read_input(int fd, void* into, std::size_t size) noexcept {
+    pollfd state{fd, POLLIN, 0};
+    const int ready = ::poll(&state, 1, 0);
+    if (ready == 0) return would_wait;
+    return ready < 0 ? -errno : answer(::read(fd, into, size));
+}
+
 std::int32_t attempt_once(operation& op) noexcept {
     const std::size_t size =
         std::min(op.size, share_bytes);  // while the peer reads, send() goes on
@@ -163,6 +173,7 @@ std::int32_t attempt_once(operation& op) noexcept {
         }
         case opcode::recv_batch: return receive_batch(op);
         case opcode::send_batch: return send_batch(op);
+        case opcode::read_input: return read_input(op.fd, op.data, size);
         default: break;
     }
     return -EOPNOTSUPP;

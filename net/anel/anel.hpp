@@ -13,6 +13,7 @@
 #include <anel/run.hpp>
 #include <anel/signal.hpp>
 #include <anel/sleep.hpp>
+#include <anel/standard_input.hpp>
 #include <anel/stop_token.hpp>
 #include <anel/task.hpp>
 #include <anel/task_group.hpp>

@@ -94,6 +94,7 @@ enum class opcode : std::uint8_t {
     call,        ///< data: helper_call*, run on a helper thread
     resolve,     ///< data: name_lookup*
     send_file,   ///< data: file_part*, advanced; size: bytes of it. -EAGAIN: not in memory
+    read_input,  ///< fd: no socket, but a terminal or a pipe. Result: bytes; 0 at its end
     // Control calls: a backend finishes them inside submit().
     open_socket,    ///< flags: socket_kind. Result: descriptor
     bind,           ///< data: socket_address*

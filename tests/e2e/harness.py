@@ -134,6 +134,9 @@ class Process_state:
     def ignores(self, signum):
         return bool(int(self._status("SigIgn"), 16) >> (signum - 1) & 1)
 
+    def catches(self, signum):
+        return bool(int(self._status("SigCgt"), 16) >> (signum - 1) & 1)
+
     def stopped(self):
         return self._stat()[0] == "T"
 

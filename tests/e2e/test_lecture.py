@@ -4,7 +4,7 @@
 import os
 import sys
 import unittest
-from socket import AF_INET, SOCK_DGRAM, SOCK_STREAM, socket
+from socket import AF_INET, SHUT_WR, SOCK_DGRAM, SOCK_STREAM, socket
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
@@ -84,6 +84,16 @@ class Lecture_clients:
     def test_tcp_client_gets_its_reply(self):
         reply = lecture_tcp_client(*self.where("request_reply_server"), "upper hello\n")
         self.assertEqual(reply, "ok HELLO\n")
+
+    def test_tcp_client_that_sends_no_line_end_and_then_finishes_gets_its_reply(self):
+        client = socket(AF_INET, SOCK_STREAM)
+        client.settimeout(harness.DEADLINE)
+        client.connect(self.where("request_reply_server"))
+        client.send("upper oi".encode())
+        client.shutdown(SHUT_WR)
+        self.assertEqual(client.recv(1024), b"ok OI\n")
+        self.assertEqual(client.recv(1024), b"")
+        client.close()
 
     def test_udp_client_gets_its_reply(self):
         reply = lecture_udp_client(*self.where("request_reply_server"), "upper hello")

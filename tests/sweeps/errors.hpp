@@ -39,7 +39,8 @@ inline std::span<const int> errors_of(opcode code) {
         case opcode::accept: return accept;
         case opcode::connect: return connect;
         case opcode::recv:
-        case opcode::recv_chunk: return recv;
+        case opcode::recv_chunk:
+        case opcode::read_input: return recv;
         case opcode::send: return send;
         case opcode::send_file: return send_file;
         case opcode::recvmsg: return recvmsg;
@@ -78,6 +79,7 @@ inline bool names(std::string_view text, opcode code) {
         case opcode::sendmsg: return said == "send" || said == "sendto";
         case opcode::recv_batch: return said == "recv_batch";
         case opcode::send_batch: return said == "send_batch";
+        case opcode::read_input: return said == "read";
         case opcode::call: return said == "offload" || said == "open" || said == "read";
         case opcode::resolve: return said == "resolve";
         case opcode::open_socket: return said == "socket";

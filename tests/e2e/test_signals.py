@@ -1,0 +1,92 @@
+# test_signals.py: every example ends soon after the first SIGINT or SIGTERM, whatever it waits for.
+# SPDX-License-Identifier: MIT
+
+import glob
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness
+
+SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/*.cpp")
+SOON = 1.0  # seconds; 2 to 20 ms when nothing else runs on the machine
+
+
+def silent_port(test):
+    """A port of 127.0.0.1 that lets a connect wait: its backlog is full."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+    test.addCleanup(listener.close)
+    for _ in range(4):
+        client = socket.socket()
+        test.addCleanup(client.close)
+        client.setblocking(False)
+        client.connect_ex(listener.getsockname())
+    return str(listener.getsockname()[1])
+
+
+def silent_peer(test):
+    """The address of a UDP socket that answers nothing."""
+    peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    test.addCleanup(peer.close)
+    peer.bind(("127.0.0.1", 0))
+    return "127.0.0.1:%d" % peer.getsockname()[1]
+
+
+# How each is started so that it waits for something that does not come.
+WAITING = {
+    "chat": lambda test: [["127.0.0.1:0"]],
+    "happy_eyeballs": lambda test: [["127.0.0.1", silent_port(test)]],
+    "port_scan": lambda test: [["127.0.0.1", "1-65535"]],
+    "proxy": lambda test: [["127.0.0.1:0", "127.0.0.1:1"]],
+    "request_reply_client": lambda test: [
+        [test.server("request_reply_server").address],
+        ["127.0.0.1:" + silent_port(test), "upper x"],
+        ["--udp", silent_peer(test), "upper x"],
+        ["--udp", silent_peer(test)],
+    ],
+    "request_reply_server": lambda test: [["127.0.0.1:0"]],
+    "simulated_partition": lambda test: [["--seeds=1000000"]],
+    "tcp_echo": lambda test: [["127.0.0.1:0"]],
+    "udp_echo": lambda test: [["127.0.0.1:0"]],
+}
+
+
+@harness.for_each_backend
+class Signals:
+    def assert_ends_soon(self, name, arguments, signum):
+        process = subprocess.Popen(
+            [harness.program(name), *arguments],
+            stdin=subprocess.PIPE,  # and nothing ever comes
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=harness.environment(self.backend),
+        )
+        self.addCleanup(process.stdin.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        state = harness.Process_state(process.pid)
+        if name != "simulated_partition":  # which leaves signals their usual effect
+            harness.poll_until(f"{name} to watch signals", lambda: state.catches(signum))
+        process.send_signal(signum)
+        begin = time.monotonic()
+        code = process.wait(harness.DEADLINE)
+        self.assertLess(time.monotonic() - begin, SOON * harness.slowness(name))
+        self.assertIn(code, (0, -signum))
+
+    def test_every_example_ends_soon_after_a_signal(self):
+        names = [os.path.basename(path).removesuffix(".cpp") for path in glob.glob(SOURCES)]
+        self.assertEqual(sorted(names), sorted(WAITING), "one entry an example")
+        for name in names:
+            for arguments in WAITING[name](self):
+                for signum in (signal.SIGINT, signal.SIGTERM):
+                    with self.subTest(name, arguments=arguments, signum=signum):
+                        self.assert_ends_soon(name, arguments, signum)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
