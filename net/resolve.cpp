@@ -38,6 +38,16 @@ private:
     throw_errno(EINVAL, "resolve", "\"" + shown + "\", " + std::string(reason));
 }
 
+// fe80::1%eth0: the zone is an interface by name, which only the system can look up.
+bool is_zoned_literal(std::string_view host) noexcept {
+    const std::size_t percent = host.find('%');
+    if (percent == host.npos || !endpoint::parse_host(host.substr(0, percent), 0)) return false;
+    const std::string_view zone = host.substr(percent + 1);
+    constexpr std::size_t name_size_max = 15;  // Linux: IFNAMSIZ, with its zero
+    return host.find(':') != host.npos && zone.size() <= name_size_max &&
+           check_hostname(zone) == hostname_error::none;
+}
+
 }  // namespace
 
 task<std::vector<endpoint>> resolve(std::string host, std::uint16_t port) {
@@ -46,12 +56,19 @@ task<std::vector<endpoint>> resolve(std::string host, std::uint16_t port) {
         found.push_back(*literal);
         co_return found;
     }
-    if (const auto why = check_hostname(host); why != hostname_error::none) refuse(host, why);
+    const bool zoned = is_zoned_literal(host);
+    const auto why = zoned ? hostname_error::none : check_hostname(host);
+    if (why != hostname_error::none) refuse(host, why);
 
     name_lookup question;
     question.host = host.c_str();
     resolve_wait answer(host, question);
-    co_await answer;
+    try {
+        co_await answer;
+    } catch (const io_error&) {
+        if (zoned && question.name_error != 0) throw_errno(ENODEV, "resolve", host);
+        throw;
+    }
     for (std::uint32_t i = 0; i < question.count; ++i) {
         const auto address = from_socket_address(question.addresses[i]);
         if (address) found.push_back(address->with_port(port));

@@ -67,10 +67,15 @@ task<> connect_in_turn(socket& stream, const endpoint& peer) {
 }
 
 // True when the file of a unix endpoint belongs to a listener that is gone. One that is there but
-// too busy to accept makes a connect wait.
+// too busy to accept makes a connect wait; one that is between its bind() and its listen() refuses
+// like one that is gone, but only for a moment.
 task<bool> nobody_listens(endpoint address) {
-    auto probe = co_await as_result(with_timeout(std::chrono::seconds(1), connect(address)));
-    co_return probe.error() == std::errc::connection_refused;
+    for (int tries = 0; tries < 2; ++tries) {
+        if (tries > 0) co_await sleep_for(std::chrono::milliseconds(50));
+        auto probe = co_await as_result(with_timeout(std::chrono::seconds(1), connect(address)));
+        if (probe.error() != std::errc::connection_refused) co_return false;
+    }
+    co_return true;
 }
 
 task<> drop_input(tcp_stream& stream, std::size_t bytes_max) {
@@ -109,11 +114,11 @@ task<tcp_listener> tcp_listener::bind(endpoint address, listen_options options) 
     if (address.is_unix()) file = std::make_unique<detail::unix_file>(owner, native);
     std::int32_t bound = listener.control(opcode::bind, &native);
     if (bound == -EADDRINUSE && address.is_unix() && options.reuse_address) {
+        // Which file that is, before anybody is asked: meanwhile another program may take it over.
+        detail::unix_file left_behind(owner, native);
+        left_behind.remember();
         const bool stale = co_await nobody_listens(address);
-        if (stale) {
-            detail::unix_file left_behind(owner, native);  // goes at the end of this block
-            left_behind.own();
-        }
+        if (stale) left_behind.remove();
         if (stale) bound = listener.control(opcode::bind, &native);
     }
     if (bound < 0) throw_errno(-bound, "bind", address.to_string());
@@ -128,9 +133,15 @@ detail::unix_file::unix_file(loop& owner, const socket_address& address) noexcep
     path_.address = address;
 }
 
-void detail::unix_file::own() noexcept { (void)owner_.control(opcode::identify_path, 0, &path_); }
+void detail::unix_file::remember() noexcept {
+    (void)owner_.control(opcode::identify_path, 0, &path_);
+}
 
-detail::unix_file::~unix_file() { (void)owner_.control(opcode::remove_path, 0, &path_); }
+void detail::unix_file::remove() noexcept { (void)owner_.control(opcode::remove_path, 0, &path_); }
+
+detail::unix_file::~unix_file() {
+    if (owned_) remove();
+}
 
 tcp_stream detail::accept_wait::value() const noexcept {
     loop& owner = scope->owner();

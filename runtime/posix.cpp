@@ -91,11 +91,21 @@ std::int32_t identify_path(socket_path& path, struct stat& status) noexcept {
     return S_ISSOCK(status.st_mode) ? 0 : -ENOTSOCK;
 }
 
+std::int64_t change_of(const struct stat& status) noexcept {
+#ifdef __APPLE__
+    const timespec& at = status.st_ctimespec;
+#else
+    const timespec& at = status.st_ctim;
+#endif
+    return std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec;
+}
+
 std::int32_t identify_path(socket_path& path) noexcept {
     struct stat status{};
     if (const std::int32_t error = identify_path(path, status)) return error;
     path.device = status.st_dev;
     path.inode = status.st_ino;
+    path.changed = change_of(status);
     return 0;
 }
 
@@ -103,6 +113,7 @@ std::int32_t remove_path(socket_path& path) noexcept {
     struct stat status{};
     if (const std::int32_t error = identify_path(path, status)) return error;
     if (status.st_dev != path.device || status.st_ino != path.inode) return -ESTALE;
+    if (path.changed != 0 && path.changed != change_of(status)) return -ESTALE;
     const auto& local = *reinterpret_cast<const sockaddr_un*>(path.address.bytes);
     return ::unlink(local.sun_path) < 0 ? -errno : 0;
 }

@@ -188,7 +188,8 @@ constexpr std::string_view error_text(endpoint_error error) noexcept {
                    "resolve()";
         case endpoint_error::bad_ipv6: return "it is not an IPv6 address";
         case endpoint_error::bad_scope:
-            return "the scope after % must be an interface index 0..4294967295";
+            return "the scope after % must be an interface index 0..4294967295; only resolve() and "
+                   "connect(host, port) also take an interface's name";
         case endpoint_error::bad_port:
             return "port must be 0..65535, decimal, without leading zeros";
         case endpoint_error::path_empty: return "a unix path or name must follow";

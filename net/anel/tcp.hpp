@@ -52,12 +52,21 @@ public:
     unix_file(const unix_file&) = delete;
     unix_file& operator=(const unix_file&) = delete;
     ~unix_file();
-    /// The file that is there now is the one.
-    void own() noexcept;
+    /// The file that is there now is the one: it is removed at the end.
+    void own() noexcept {
+        remember();
+        path_.changed = 0;  // a chmod of it is its owner's affair
+        owned_ = true;
+    }
+    /// The same, but it is left there unless it is removed by name.
+    void remember() noexcept;
+    /// Removes the one that is known, and no other.
+    void remove() noexcept;
 
 private:
     loop_ref owner_;
     socket_path path_;
+    bool owned_ = false;
 };
 }  // namespace detail
 
@@ -216,7 +225,10 @@ public:
     tcp_listener() noexcept = default;
 
     /// Makes a socket, binds it to `address` and listens. Port 0 picks a free one: local_endpoint()
-    /// tells. A unix endpoint makes a file, which is removed with the listener.
+    /// tells. A unix endpoint makes a file, which is removed with the listener; a relative path is
+    /// looked up again for that, so the program must not change its working directory meanwhile. A
+    /// file that is there already is taken over when two connects, 50 ms apart, were refused: a
+    /// program that takes longer than that from bind() to listen() would lose it.
     /// Errors   EADDRINUSE, EACCES, EADDRNOTAVAIL, EMFILE …; the text names the address.
     [[nodiscard]] static task<tcp_listener> bind(endpoint address, listen_options options = {});
 

@@ -106,7 +106,7 @@ enum class opcode : std::uint8_t {
     close,
     give_up,        ///< the loop forgets fd, which stays open. Result: 1 when no other can have it
     take_over,      ///< flags: socket_kind; fd is what another loop gave up
-    identify_path,  ///< data: socket_path*, whose device and inode are filled in
+    identify_path,  ///< data: socket_path*, whose other members are filled in
     remove_path,    ///< data: socket_path*; removes the file if it is that very one, and a socket
 };
 
@@ -149,7 +149,8 @@ struct socket_address {
 struct socket_path {
     socket_address address;
     std::uint64_t device = 0;
-    std::uint64_t inode = 0;  ///< 0: not known
+    std::uint64_t inode = 0;   ///< 0: not known
+    std::int64_t changed = 0;  ///< its time of change in ns; 0: whenever. Inodes are used again
 };
 
 /// One piece of memory; has the layout of the system's iovec, which the backends assert.

@@ -262,5 +262,15 @@ TEST_P(resolving_on_kernel, abandoned_lookups_do_not_hold_up_others) {
 }
 #endif
 
+TEST_P(resolving_on_kernel, the_zone_of_an_address_may_be_the_name_of_an_interface) {
+    run([&]() -> task<> {
+        const unsigned index = ::if_nametoindex("lo");
+        auto found = co_await resolve("fe80::1%lo", 80);
+        EXPECT_EQ(found, std::vector{endpoint("[fe80::1%" + std::to_string(index) + "]:80")});
+        const std::string text = co_await failure_of(resolve("fe80::1%nosuch0", 80));
+        EXPECT_EQ(text, "resolve fe80::1%nosuch0: No such device (ENODEV)");
+    });
+}
+
 }  // namespace
 }  // namespace anel::test

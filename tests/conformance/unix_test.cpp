@@ -298,5 +298,49 @@ TEST_P(unix_sockets, bind_to_the_path_of_a_busy_listener_does_not_wait_for_it) {
     });
 }
 
+// A program between its bind() and its listen() refuses connections as one does that is gone.
+TEST_P(unix_sockets_on_kernel, the_file_of_a_listener_that_is_about_to_listen_is_left_to_it) {
+    run([&]() -> task<> {
+        const raw_socket other = raw_socket::bound_to(at());
+        const auto listens_soon = [&]() -> task<> {
+            co_await next_turn();
+            EXPECT_EQ(::listen(other.fd(), 5), 0);
+        };
+        std::error_code refused;
+        co_await with_task_group([&](task_group& group) -> task<> {
+            group.spawn(listens_soon);
+            refused = co_await error_of(tcp_listener::bind(at()));
+        });
+        EXPECT_EQ(refused, code(EADDRINUSE));
+        auto client = co_await connect(at());
+        EXPECT_TRUE(client.is_open());
+        ::unlink(std::string(at().path()).c_str());
+    });
+}
+
+// Two programs find a file that was left behind: the second must not take that of the first.
+TEST_P(unix_sockets_on_kernel, a_file_that_was_taken_over_meanwhile_is_not_taken_again) {
+    run([&]() -> task<> {
+        { const raw_socket gone = raw_socket::bound_to(at()); }
+        int bound = 0;
+        const auto serve_there = [&]() -> task<> {
+            auto listener = co_await as_result(tcp_listener::bind(at()));
+            if (!listener) co_return;
+            bound += 1;
+            for (;;) auto next = co_await listener->accept();  // the other one asks too
+        };
+        co_await with_task_group([&](task_group& group) -> task<> {
+            group.spawn(serve_there);
+            group.spawn(serve_there);
+            while (bound == 0) co_await sleep_for(1ms);
+            co_await sleep_for(60ms);
+            auto client = co_await connect(at());
+            EXPECT_TRUE(client.is_open());
+            group.cancel();
+        });
+        EXPECT_EQ(bound, 1);
+    });
+}
+
 }  // namespace
 }  // namespace anel::test
