@@ -25,7 +25,7 @@ public:
     void push(const void* data, std::size_t count) {
         if (size() + count > ring_.size()) grow(size() + count);
         in_sum_ += sum(static_cast<const unsigned char*>(data), count, in_);
-        const std::size_t at = in_ & (ring_.size() - 1);
+        const std::size_t at = place_in(ring_, in_);
         const std::size_t first = std::min(count, ring_.size() - at);
         std::memcpy(ring_.data() + at, data, first);
         if (count > first) {
@@ -37,7 +37,7 @@ public:
     void pop(void* data, std::size_t count) {
         ANEL_ASSERT(count <= size());
         if (count == 0) return;
-        const std::size_t at = out_ & (ring_.size() - 1);
+        const std::size_t at = place_in(ring_, out_);
         const std::size_t first = std::min(count, ring_.size() - at);
         std::memcpy(data, ring_.data() + at, first);
         if (count > first) {
@@ -59,10 +59,13 @@ private:
         }
         return total;
     }
+    static std::size_t place_in(const std::vector<unsigned char>& ring, std::uint64_t at) noexcept {
+        return static_cast<std::size_t>(at) & (ring.size() - 1);
+    }
     void grow(std::size_t wanted) {
         std::vector<unsigned char> larger(std::bit_ceil(std::max<std::size_t>(wanted, 256)));
         for (std::uint64_t i = out_; i < in_; ++i) {
-            larger[i & (larger.size() - 1)] = ring_[i & (ring_.size() - 1)];
+            larger[place_in(larger, i)] = ring_[place_in(ring_, i)];
         }
         ring_.swap(larger);
     }

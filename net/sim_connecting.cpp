@@ -70,7 +70,7 @@ void streams::draw_faults(connection& link) {
         }
     }
     for (pipe& way : link.pipes) {
-        if (all.happens(fault::slow_receiver)) way.rate = 1024 * all.faults.between(1, 64);
+        if (all.happens(fault::slow_receiver)) way.rate = 1024 * all.faults.between(1, 64U);
         // Noted when it strikes.
         if (all.faults.chance(all.rates[fault::connection_reset])) {
             way.reset_at = all.faults.any_magnitude(1U << 17);

@@ -25,7 +25,7 @@ struct core {
           packets(from, 3),
           choices(from, 4),
           record(how.keep_trace),
-          tick(how.first_in_first_out ? 75 : 50 + order.below(51)) {}
+          tick(how.first_in_first_out ? 75U : 50U + order.below(51U)) {}
 
     /// True when `kind` happens now.
     bool happens(fault kind) noexcept {

@@ -109,7 +109,7 @@ machine& network::add(std::string_view name, std::string_view addresses, world::
     host.must_end = must_end;
     host.may_restart = may_restart;
     host.descriptors_max = core_.options.descriptors_max;
-    host.next_port = static_cast<std::uint16_t>(core_.packets.between(port_first, port_last));
+    host.next_port = core_.packets.between(port_first, port_last);
     set_name(name, host.addresses);
     machines_.push_back(std::move(made));
     links_.add_host();

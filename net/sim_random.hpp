@@ -9,7 +9,9 @@
 #include <anel/time.hpp>
 
 #include <bit>
+#include <concepts>
 #include <cstdint>
+#include <type_traits>
 
 namespace anel::sim {
 
@@ -43,13 +45,15 @@ public:
     }
 
     /// 0 .. bound - 1. The bias of a remainder is below 2^-20 for every bound used here.
-    constexpr std::uint64_t below(std::uint64_t bound) noexcept {
+    template <std::integral T>
+    constexpr T below(T bound) noexcept {
         ANEL_ASSERT(bound > 0);
-        return next() % bound;
+        return static_cast<T>(next() % static_cast<std::uint64_t>(bound));
     }
     /// low .. high.
-    constexpr std::uint64_t between(std::uint64_t low, std::uint64_t high) noexcept {
-        return low + below(high - low + 1);
+    template <std::integral T>
+    constexpr T between(std::type_identity_t<T> low, T high) noexcept {
+        return static_cast<T>(low + below(high - low + 1));
     }
     constexpr duration between(duration low, duration high) noexcept {
         const auto width = static_cast<std::uint64_t>((high - low).count());
@@ -57,13 +61,13 @@ public:
     }
     /// True `in_a_million` times in a million.
     constexpr bool chance(std::uint32_t in_a_million) noexcept {
-        return in_a_million > 0 && below(1'000'000) < in_a_million;
+        return in_a_million > 0 && below(1'000'000U) < in_a_million;
     }
     /// 1 .. high, small values as often as large ones: each power of two has the same share.
-    constexpr std::uint64_t any_magnitude(std::uint64_t high) noexcept {
-        const auto bits = static_cast<std::uint64_t>(std::bit_width(high));
-        const std::uint64_t top = std::uint64_t{1} << below(bits);
-        const std::uint64_t value = top + below(top);
+    template <std::unsigned_integral T>
+    constexpr T any_magnitude(T high) noexcept {
+        const T top = T{1} << below(std::bit_width(high));
+        const T value = top + below(top);
         return value > high ? high : value;
     }
 

@@ -99,9 +99,9 @@ void network::mishap() {
 void network::begin_mishap(fault kind) {
     random_stream& draw = core_.faults;
     const auto hosts = static_cast<std::uint32_t>(machines_.size());
-    const auto one = static_cast<std::uint32_t>(draw.below(hosts));
-    const auto other = static_cast<std::uint32_t>((one + 1 + draw.below(hosts - 1)) % hosts);
-    const duration lasts = 1ms * static_cast<std::int64_t>(draw.any_magnitude(10'000));
+    const std::uint32_t one = draw.below(hosts);
+    const std::uint32_t other = (one + 1 + draw.below(hosts - 1)) % hosts;
+    const duration lasts = 1ms * static_cast<std::int64_t>(draw.any_magnitude(10'000U));
     machine& host = *machines_[one];
     if (kind == fault::crash) {
         if (!host.may_restart || host.must_end || host.down || !host.root) return;

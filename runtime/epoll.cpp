@@ -5,6 +5,7 @@
 
 #include <anel/error.hpp>
 
+#include <linux/time_types.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -70,9 +71,10 @@ private:
 #ifdef SYS_epoll_pwait2
         if (precise_) {
             const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
-            timespec patience{};
-            patience.tv_sec = static_cast<time_t>(seconds.count());
-            patience.tv_nsec = static_cast<long>((left - seconds).count());
+            // Not the C library's timespec, whose seconds may have 32 bits on a 32-bit system.
+            __kernel_timespec patience{};
+            patience.tv_sec = seconds.count();
+            patience.tv_nsec = (left - seconds).count();
             const long count =
                 ::syscall(SYS_epoll_pwait2, epoll_, events_, batch, &patience, nullptr, 0);
             if (count >= 0 || (errno != ENOSYS && errno != EPERM)) return static_cast<int>(count);

@@ -92,8 +92,10 @@ TEST(sim_random, is_the_same_everywhere) {
     EXPECT_EQ(one.next(), same.next());
     EXPECT_NE(one.next(), other.next());
     for (int i = 0; i < 1000; ++i) {
-        EXPECT_LT(one.below(7), 7U);
-        const std::uint64_t size = one.any_magnitude(1000);
+        EXPECT_LT(one.below(7), 7);
+        same = one;
+        EXPECT_EQ(one.below(1'000'000U), same.below(std::uint64_t{1'000'000}));
+        const std::uint64_t size = one.any_magnitude(1000U);
         EXPECT_GE(size, 1U);
         EXPECT_LE(size, 1000U);
         EXPECT_FALSE(one.chance(0));

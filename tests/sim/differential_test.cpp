@@ -39,12 +39,12 @@ public:
     task<> run(outcomes& into) {
         listener_ = co_await tcp_listener::bind("127.0.0.1:0");
         for (int step = 0; step < 40; ++step) {
-            const std::uint64_t which = draw_.below(pairs);
+            const std::size_t which = draw_.below(pairs);
             if (!used_[which]) {
                 co_await connect_pair(which, into);
                 continue;
             }
-            tcp_stream& stream = ends_[2 * which + draw_.below(2)];
+            tcp_stream& stream = ends_[2 * which + draw_.below(2U)];
             std::string text;
             co_await do_step(stream, text);
             co_await settled();
@@ -55,13 +55,13 @@ public:
     }
 
 private:
-    static constexpr std::uint64_t pairs = 3;
+    static constexpr std::size_t pairs = 3;
 
     task<> settled() {
         if (settle_ > 0s) co_await sleep_for(settle_);
     }
 
-    task<> connect_pair(std::uint64_t which, outcomes& into) {
+    task<> connect_pair(std::size_t which, outcomes& into) {
         ends_[2 * which] = co_await connect(listener_.local_endpoint());
         ends_[2 * which + 1] = co_await listener_.accept();
         used_[which] = true;
@@ -69,8 +69,8 @@ private:
     }
 
     task<> do_step(tcp_stream& stream, std::string& text) {
-        const std::uint64_t kind = draw_.below(14);
-        const std::size_t size = std::array<std::size_t, 4>{1, 64, 1000, 5000}[draw_.below(4)];
+        const std::uint64_t kind = draw_.below(14U);
+        const std::size_t size = std::array<std::size_t, 4>{1, 64, 1000, 5000}[draw_.below(4U)];
         std::string bytes(size, 'x');
         if (kind < 4) {
             auto sent = co_await as_result(stream.send(bytes));
@@ -103,8 +103,8 @@ private:
         std::array<char, 100> buffer{};
         for (int step = 0; step < 8; ++step) {
             co_await settled();
-            const std::uint64_t kind = draw_.below(4);
-            const std::string bytes(draw_.below(200), 'u');
+            const std::uint64_t kind = draw_.below(4U);
+            const std::string bytes(draw_.below(200U), 'u');
             if (kind == 0) {
                 auto sent = co_await as_result(one.sendto(bytes, other.local_endpoint()));
                 into.push_back(told("sendto", sent));
