@@ -47,14 +47,15 @@ task<udp_socket> udp_socket::bind(endpoint address, udp_options options) {
 void udp_socket::let_next_send() noexcept {
     while (suspension* first = in_line_.pop()) {
         auto& op = static_cast<operation&>(*first);
+        loop& owner = op.scope->owner();
         if (is_open() && !closer_) {
             claim(op);
             op.kind = &wait_kind_of(op.code);
-            if (!loop_->start(op)) loop_->ready(op);
+            if (!owner.start(op)) owner.ready(op);
             return;
         }
         op.result = -ECANCELED;
-        loop_->ready(op);
+        owner.ready(op);
     }
 }
 
