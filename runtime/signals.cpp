@@ -29,30 +29,43 @@ struct watchers {
     std::atomic<int> lock{0};  // the process whose thread holds it, or 0
     std::atomic<listener*> first{nullptr};
     std::atomic<int> handlers_at_work{0};
-    std::atomic<std::uint64_t> handled{0};  // signals whose handler is write_signal
     struct sigaction former[signal_watch::largest_number + 1]{};
+    std::atomic<bool> handled[signal_watch::largest_number + 1]{};  // by write_signal
 };
 constinit watchers all;
 
-constexpr std::uint64_t bit(int number) noexcept { return std::uint64_t{1} << (number - 1); }
+extern "C" void write_signal(int number);
+
+// Nobody is to be told: the signal has the effect that it had before, once the handler has
+// returned, because until then every signal is blocked. A handler of somebody else's that calls
+// this one goes on by itself.
+void pass_on(int number, bool inherited) noexcept {
+    struct sigaction now{};
+    ::sigaction(number, nullptr, &now);
+    const bool is_ours = now.sa_handler == &write_signal;
+    const bool left_over = inherited || !all.handled[number].load();
+    if (is_ours && left_over) ::sigaction(number, &all.former[number], nullptr);
+    if (is_ours || now.sa_handler == all.former[number].sa_handler) ::raise(number);
+}
+
+bool tell(int number) noexcept {
+    const auto byte = static_cast<char>(number);
+    bool told = false;
+    all.handlers_at_work.fetch_add(1);
+    for (const listener* at = all.first.load(); at; at = at->next.load()) {
+        if (!at->watches[number].load()) continue;
+        told = true;
+        // A full socket holds signals enough already.
+        (void)!::send(at->socket.load(), &byte, 1, MSG_DONTWAIT | no_signal);
+    }
+    all.handlers_at_work.fetch_sub(1);
+    return told;
+}
 
 extern "C" void write_signal(int number) {
     const int saved = errno;
-    if (all.process.load() != ::getpid()) {
-        // It is delivered when this handler has returned: until then every signal is blocked.
-        ::sigaction(number, &all.former[number], nullptr);
-        ::raise(number);
-        errno = saved;
-        return;
-    }
-    const auto byte = static_cast<char>(number);
-    all.handlers_at_work.fetch_add(1);
-    for (const listener* at = all.first.load(); at; at = at->next.load()) {
-        // A full socket holds signals enough already.
-        if ((at->signals.load() & bit(number)) != 0)
-            (void)!::send(at->socket.load(), &byte, 1, MSG_DONTWAIT | no_signal);
-    }
-    all.handlers_at_work.fetch_sub(1);
+    const bool inherited = all.process.load() != ::getpid();
+    if (inherited || !tell(number)) pass_on(number, inherited);
     errno = saved;
 }
 
@@ -61,7 +74,7 @@ void put_back(int number) noexcept {
     struct sigaction now{};
     if (::sigaction(number, nullptr, &now) == 0 && now.sa_handler == &write_signal)
         ::sigaction(number, &all.former[number], nullptr);
-    all.handled.fetch_and(~bit(number));
+    all.handled[number].store(false);
 }
 
 /// Holds the list of this process. A lock that a thread of the parent held at fork() is taken over:
@@ -85,7 +98,7 @@ public:
 private:
     static void begin_anew(int self) noexcept {
         for (int number = 1; number <= signal_watch::largest_number; ++number) {
-            if ((all.handled.load() & bit(number)) != 0) put_back(number);
+            if (all.handled[number].load()) put_back(number);
         }
         all.first.store(nullptr);
         all.handlers_at_work.store(0);
@@ -109,38 +122,45 @@ int signal_watch::open() noexcept {
 
 int signal_watch::add(int number, ignored when_ignored) noexcept {
     const list_lock held;
-    if ((listener_.signals.load() & bit(number)) != 0) return 0;
-    const bool handled = (all.handled.load() & bit(number)) != 0;
+    if (listener_.watches[number].load()) return 0;
     struct sigaction& former = all.former[number];
-    if (!handled && ::sigaction(number, nullptr, &former) != 0) return -errno;
+    if (!all.handled[number].load()) {
+        struct sigaction before{};
+        if (::sigaction(number, nullptr, &before) != 0) return -errno;
+        // Else somebody put ours back, and `former` is still what was there before.
+        if (before.sa_handler != &write_signal) former = before;
+    }
     // A signal that the parent ignored (a job in the background) stays ignored.
     if (former.sa_handler == SIG_IGN && when_ignored == ignored::stays) return 0;
-    listener_.signals.fetch_or(bit(number));
-    if (handled) return 0;
+    listener_.watches[number].store(true);
+    if (all.handled[number].load()) return 0;
     struct sigaction action{};
     action.sa_handler = &write_signal;
     action.sa_flags = SA_RESTART;
     sigfillset(&action.sa_mask);
-    if (::sigaction(number, &action, nullptr) != 0) {
-        listener_.signals.fetch_and(~bit(number));
-        return -errno;
-    }
-    all.handled.fetch_or(bit(number));
-    return 0;
+    all.handled[number].store(true);
+    if (::sigaction(number, &action, nullptr) == 0) return 0;
+    const int error = errno;
+    all.handled[number].store(false);
+    listener_.watches[number].store(false);
+    return -error;
 }
 
 void signal_watch::remove(int number) noexcept {
     const list_lock held;
-    if ((listener_.signals.fetch_and(~bit(number)) & bit(number)) == 0) return;
+    if (!listener_.watches[number].load()) return;
+    bool others = false;
     for (const listener* at = all.first.load(); at; at = at->next.load()) {
-        if ((at->signals.load() & bit(number)) != 0) return;
+        others |= at != &listener_ && at->watches[number].load();
     }
-    put_back(number);
+    if (!others) put_back(number);
+    // Last: a handler that is at work and finds nobody any more passes the signal on.
+    listener_.watches[number].store(false);
 }
 
 void signal_watch::remove_all() noexcept {
     for (int number = 1; number <= largest_number; ++number) {
-        if ((listener_.signals.load() & bit(number)) != 0) remove(number);
+        if (listener_.watches[number].load()) remove(number);
     }
 }
 
@@ -151,7 +171,7 @@ int signal_watch::take_unread() const noexcept {
 
 bool signal_watch::is_watched(int number) noexcept {
     const list_lock held;
-    return (all.handled.load() & bit(number)) != 0;
+    return all.handled[number].load();
 }
 
 signal_watch::~signal_watch() {

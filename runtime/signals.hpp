@@ -5,7 +5,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstdint>
 
 namespace anel {
 
@@ -13,11 +12,12 @@ namespace anel {
 /// it. A child of fork() inherits none of that: its signals are its own.
 class signal_watch {
 public:
+    static constexpr int largest_number = 64;  // Linux's
     /// What the handler sees of a watch: they are a list.
     struct listener {
         std::atomic<listener*> next{nullptr};
-        std::atomic<std::uint64_t> signals{0};  // bit number - 1: it is watched
         std::atomic<int> socket{-1};
+        std::atomic<bool> watches[largest_number + 1]{};
     };
 
     signal_watch() noexcept = default;
@@ -32,7 +32,6 @@ public:
     /// The socket on which one byte arrives per signal, its number.
     [[nodiscard]] int descriptor() const noexcept { return receiving_; }
 
-    static constexpr int largest_number = 64;  // Linux's
     enum class ignored : bool { stays, is_watched };
     /// Watches `number`, 1..largest_number, for which one that the parent ignored may be left as it
     /// is. Returns 0 or -errno.

@@ -10,7 +10,6 @@
 #include <csignal>
 #include <thread>
 
-#include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -132,7 +131,7 @@ TEST_P(helpers, a_process_started_in_a_call_takes_signals) {
             char name[] = "cat";
             char* arguments[] = {name, nullptr};
             int ends[2] = {};
-            EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+            EXPECT_EQ(::pipe(ends), 0);
             posix_spawn_file_actions_t actions;
             ::posix_spawn_file_actions_init(&actions);
             ::posix_spawn_file_actions_adddup2(&actions, ends[0], 0);

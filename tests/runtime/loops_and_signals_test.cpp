@@ -36,6 +36,8 @@ protected:
 };
 ANEL_OVER_KERNELS(loops_and_signals);
 
+volatile std::sig_atomic_t heard_late = 0;
+
 struct sigaction disposition_of(int number) {
     struct sigaction now{};
     ::sigaction(number, nullptr, &now);
@@ -195,6 +197,27 @@ TEST_P(loops_and_signals, loops_come_and_go_while_signals_arrive) {
     stop = true;
     sender.join();
     lasting.join();
+}
+
+// A library that keeps the handler that it finds, and puts it back when no run() is left.
+TEST_P(loops_and_signals, a_handler_that_is_put_back_too_late_gives_the_signal_its_former_effect) {
+    struct sigaction mine{};
+    struct sigaction before{};
+    mine.sa_handler = [](int) { heard_late = heard_late + 1; };
+    ::sigaction(SIGUSR2, &mine, &before);
+    struct sigaction kept{};
+    const auto body = [&]() -> task<> {
+        auto waited = co_await as_result(with_timeout(1ms, signal_received(SIGUSR2)));
+        EXPECT_FALSE(waited);
+        kept = disposition_of(SIGUSR2);
+    };
+    run(body(), on_this_backend());
+    heard_late = 0;
+    ::sigaction(SIGUSR2, &kept, nullptr);
+    std::raise(SIGUSR2);
+    EXPECT_EQ(heard_late, 1);
+    EXPECT_EQ(disposition_of(SIGUSR2).sa_handler, mine.sa_handler);
+    ::sigaction(SIGUSR2, &before, nullptr);
 }
 
 // --- processes ----------------------------------------------------------------------------------
