@@ -13,7 +13,6 @@ namespace anel {
 namespace {
 
 static_assert(sizeof(counted_message) <= message_batch::header_bytes);
-static_assert(sizeof(counted_message) == message_batch::header_bytes || sizeof(void*) != 8);
 
 counted_message* headers_of(message_batch& batch) noexcept {
     return std::launder(reinterpret_cast<counted_message*>(batch.headers));

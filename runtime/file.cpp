@@ -56,8 +56,10 @@ std::int32_t read_at(int file, std::uint64_t offset, void* to, std::size_t size)
 }
 
 std::int32_t read_into_memory(int file, std::uint64_t offset, std::size_t size) noexcept {
+#ifdef POSIX_FADV_WILLNEED  // not on macOS
     const auto behind = static_cast<off_t>(offset + size);
     (void)::posix_fadvise(file, behind, static_cast<off_t>(size), POSIX_FADV_WILLNEED);
+#endif
     copied_piece buffer;
     for (std::size_t done = 0; done < size;) {
         const std::int32_t got =

@@ -5,12 +5,13 @@
 #include "runtime/system.hpp"
 
 #include <anel/sleep.hpp>
-#include <anel/stop_token.hpp>
+#include <anel/task_group.hpp>
 #include <anel/thread_channel.hpp>
 
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -26,7 +27,7 @@ public:
 
     int run_all() {
         int code = 0;
-        std::vector<std::jthread> threads;
+        std::vector<std::thread> threads;
         try {
             threads.reserve(others_);
             for (unsigned i = 1; i <= others_; ++i) {
@@ -37,8 +38,8 @@ public:
         } catch (...) {
             failed(std::current_exception());
         }
-        stop_.request_stop();
-        threads.clear();
+        stop_.close();
+        for (std::thread& one : threads) one.join();
         if (error_) std::rethrow_exception(error_);
         return code;
     }
@@ -51,7 +52,7 @@ private:
     void failed(std::exception_ptr error) noexcept {
         const std::lock_guard held(lock_);
         if (!error_) error_ = std::move(error);
-        stop_.request_stop();
+        stop_.close();
     }
 
     void follow(unsigned index) noexcept {
@@ -68,12 +69,18 @@ private:
     }
 
     task<> until_stopped(task<> program) {
-        try {
-            co_await with_stop_token(stop_.get_token(), std::move(program));
-        } catch (const io_error& error) {
-            const bool by_stop = error.code() == std::errc::operation_canceled;
-            if (!by_stop || !stop_.stop_requested()) throw;
-        }
+        if (stop_.is_closed()) co_return;
+        co_await with_task_group([&](task_group& group) -> task<> {
+            group.spawn(&threads_together::end_when_stopped, this, std::ref(group));
+            co_await std::move(program);
+            group.cancel();
+        });
+    }
+
+    task<> end_when_stopped(task_group& group) {
+        auto nothing = co_await stop_.recv();
+        static_cast<void>(nothing);
+        group.cancel();
     }
 
     // The others are asked to stop as soon as this one is, so that all drain at the same time.
@@ -81,7 +88,7 @@ private:
         try {
             co_await sleep_until(never);
         } catch (const task_cancelled&) {
-            stop_.request_stop();
+            stop_.close();
             throw;
         }
     }
@@ -102,7 +109,7 @@ private:
     const per_core_options& options_;
     const unsigned others_;
     thread_channel<unsigned> ended_;
-    std::stop_source stop_;
+    thread_channel<char> stop_{1};  // carries nothing: that it is closed is the message
     std::mutex lock_;
     std::exception_ptr error_;
 };

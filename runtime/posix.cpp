@@ -103,7 +103,7 @@ std::int64_t change_of(const struct stat& status) noexcept {
 std::int32_t identify_path(socket_path& path) noexcept {
     struct stat status{};
     if (const std::int32_t error = identify_path(path, status)) return error;
-    path.device = status.st_dev;
+    path.device = static_cast<std::uint64_t>(status.st_dev);  // signed on macOS
     path.inode = status.st_ino;
     path.changed = change_of(status);
     return 0;
@@ -112,7 +112,8 @@ std::int32_t identify_path(socket_path& path) noexcept {
 std::int32_t remove_path(socket_path& path) noexcept {
     struct stat status{};
     if (const std::int32_t error = identify_path(path, status)) return error;
-    if (status.st_dev != path.device || status.st_ino != path.inode) return -ESTALE;
+    const auto device = static_cast<std::uint64_t>(status.st_dev);
+    if (device != path.device || status.st_ino != path.inode) return -ESTALE;
     if (path.changed != 0 && path.changed != change_of(status)) return -ESTALE;
     const auto& local = *reinterpret_cast<const sockaddr_un*>(path.address.bytes);
     return ::unlink(local.sun_path) < 0 ? -errno : 0;
@@ -244,7 +245,7 @@ msghdr* native_message(message& data) noexcept {
         bytes += data.buffers[parts].size;
         if (parts > 0 && bytes > share_bytes) break;
     }
-    native->msg_iovlen = parts;
+    native->msg_iovlen = static_cast<decltype(native->msg_iovlen)>(parts);
     return native;
 }
 

@@ -81,7 +81,7 @@ void process_farm::wait(const std::function<void(std::size_t, std::string_view)>
                         const std::function<void(std::size_t, std::string)>& ended) {
     std::vector<pollfd> entries;
     for (const child& each : children_) entries.push_back({each.pipe, POLLIN, 0});
-    if (::poll(entries.data(), entries.size(), -1) < 0) return;
+    if (::poll(entries.data(), static_cast<nfds_t>(entries.size()), -1) < 0) return;
     std::vector<child> gone;
     for (std::size_t i = entries.size(); i-- > 0;) {
         if (entries[i].revents == 0) continue;

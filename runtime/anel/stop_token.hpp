@@ -11,8 +11,12 @@
 #include <cerrno>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <utility>
+#include <version>
+
+// libc++ has it from LLVM 20 on, and before that with -fexperimental-library.
+#ifdef __cpp_lib_jthread
+#include <stop_token>
 
 namespace anel {
 namespace detail {
@@ -78,3 +82,5 @@ template <awaitable A>
 }
 
 }  // namespace anel
+
+#endif

@@ -1,6 +1,7 @@
 // cancellation_figures_test.cpp: the same in large numbers: races, accepts and children that are
 // given up.
 // SPDX-License-Identifier: MIT
+#include "tests/support/joining_thread.hpp"
 #include "tests/support/streams.hpp"
 
 #include <random>
@@ -22,7 +23,7 @@ TEST_P(cancellation_figures, a_hundred_thousand_races_of_a_cancel_and_arriving_b
         const auto time_to_race = long_run ? 10s : 2s;
         std::atomic<int> wanted{0};
         std::size_t written = 0;
-        std::jthread writer([&] {
+        joining_thread writer([&] {
             std::minstd_rand random(7);
             const auto stop = std::chrono::steady_clock::now() + time_to_race;
             const auto in_time = [&] { return std::chrono::steady_clock::now() < stop; };

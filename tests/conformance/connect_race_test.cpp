@@ -40,7 +40,7 @@ struct target {
     target() { EXPECT_EQ(::listen(listener.fd(), 16), 0); }
     [[nodiscard]] raw_socket accept() const {
         EXPECT_TRUE(listener.readable()) << "nobody connected";
-        return raw_socket(::accept4(listener.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+        return raw_socket(::accept(listener.fd(), nullptr, nullptr));
     }
 };
 
@@ -290,7 +290,7 @@ TEST_P(connect_race, a_cancel_after_the_win_does_not_take_the_connection_away) {
 TEST_P(connect_race, a_second_winner_is_closed) {
     run([&]() -> task<> {
         const auto accept = [](const hole& from) {
-            return raw_socket(::accept4(from.listener.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+            return raw_socket(::accept(from.listener.fd(), nullptr, nullptr));
         };
         for (int round = 0; round < 3; ++round) {
             const std::string name = "unix:@anel-race-" + std::to_string(::getpid()) + "-";

@@ -1,5 +1,6 @@
 // detached_stream_test.cpp: connections that go from one loop to another, with all that is on them.
 // SPDX-License-Identifier: MIT
+#include "tests/support/joining_thread.hpp"
 #include "tests/support/streams.hpp"
 
 #include <anel/thread_channel.hpp>
@@ -61,7 +62,7 @@ public:
     streams_to_serve streams{4};
 
 private:
-    std::jthread thread_;
+    joining_thread thread_;
 };
 
 /// Connects, asks for a loop, and has what it sends sent back. Returns which loop served it.

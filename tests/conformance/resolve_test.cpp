@@ -192,7 +192,7 @@ raw_socket mute_name_server() {
     if (!address || address->family() != address_family::ipv4) return {};
     if (::unshare(CLONE_NEWNET) != 0) return {};
 
-    const raw_socket any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const raw_socket any(::socket(AF_INET, SOCK_DGRAM | close_on_exec, 0));
     ifreq loopback{};
     std::memcpy(loopback.ifr_name, "lo", 3);
     loopback.ifr_flags = IFF_UP;

@@ -226,7 +226,7 @@ TEST_P(tcp_errors_on_kernel, a_stream_connected_to_itself_is_refused) {
     bool possible = false;
     std::thread apart([&] {
         if (::unshare(CLONE_NEWNET) != 0) return;
-        const raw_socket any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        const raw_socket any(::socket(AF_INET, SOCK_DGRAM | close_on_exec, 0));
         ifreq loopback{};
         std::memcpy(loopback.ifr_name, "lo", 3);
         loopback.ifr_flags = IFF_UP;

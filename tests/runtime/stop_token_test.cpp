@@ -12,6 +12,7 @@
 #include <atomic>
 #include <thread>
 
+#ifdef __cpp_lib_jthread
 namespace anel {
 namespace {
 
@@ -139,3 +140,5 @@ TEST(with_stop_token, races_with_other_threads_end_each_wait_once) {
 
 }  // namespace
 }  // namespace anel
+
+#endif

@@ -1,6 +1,8 @@
 // thread_channel_test.cpp: channels between loops and threads: nothing lost, nothing twice, in
 // order.
 // SPDX-License-Identifier: MIT
+#include "tests/support/joining_thread.hpp"
+
 #include <anel/run.hpp>
 #include <anel/sleep.hpp>
 #include <anel/thread_channel.hpp>
@@ -36,7 +38,7 @@ TEST(thread_channel, carries_items_between_two_loops_in_order) {
     for (const std::size_t capacity : {0U, 1U, 16U}) {
         thread_channel<int> items(capacity);
         std::vector<int> seen;
-        std::jthread other([&] { run(receive_into(items, seen), quiet); });
+        test::joining_thread other([&] { run(receive_into(items, seen), quiet); });
         run(send_range(items, 0, 5000), quiet);
         items.close();
         other.join();
@@ -51,7 +53,7 @@ TEST(thread_channel, many_senders_and_receivers_in_many_loops_lose_nothing) {
     thread_channel<int> items(4);
     std::vector<std::vector<int>> seen(2 * loops);
     {
-        std::vector<std::jthread> receivers;
+        std::vector<test::joining_thread> receivers;
         for (int i = 0; i < loops; ++i) {
             receivers.emplace_back([&, i] {
                 const auto two = [&]() -> task<> {
@@ -66,7 +68,7 @@ TEST(thread_channel, many_senders_and_receivers_in_many_loops_lose_nothing) {
                 run(two(), quiet);
             });
         }
-        std::vector<std::jthread> senders;
+        std::vector<test::joining_thread> senders;
         for (int i = 0; i < loops; ++i) {
             senders.emplace_back(
                 [&, i] { run(send_range(items, i * each, (i + 1) * each), quiet); });
@@ -99,7 +101,7 @@ TEST(thread_channel, a_plain_thread_sends_without_waiting) {
 
 TEST(thread_channel, a_sleeping_loop_is_woken_by_a_plain_thread) {
     thread_channel<int> items(1);
-    std::jthread other([&] {
+    test::joining_thread other([&] {
         for (int i = 0; i < 300; ++i) {
             while (!items.try_send(int(i))) std::this_thread::yield();
         }
@@ -116,7 +118,7 @@ TEST(thread_channel, a_sleeping_loop_is_woken_by_a_plain_thread) {
 TEST(thread_channel, cancelled_receivers_lose_nothing) {
     constexpr int total = 3000;
     thread_channel<int> items(2);
-    std::jthread other([&] { run(send_range(items, 0, total), quiet); });
+    test::joining_thread other([&] { run(send_range(items, 0, total), quiet); });
     const auto impatient = [&]() -> task<> {
         int next = 0;
         while (next < total) {
@@ -144,7 +146,7 @@ TEST(thread_channel, cancelled_senders_send_nothing) {
 TEST(thread_channel, close_ends_waits_in_other_loops) {
     thread_channel<int> items(1);
     std::vector<int> seen;
-    std::jthread other([&] { run(receive_into(items, seen), quiet); });
+    test::joining_thread other([&] { run(receive_into(items, seen), quiet); });
     items.close();
     other.join();
     const auto late = [&]() -> task<> {

@@ -43,13 +43,17 @@ public:
     void drop_from_memory() const {
         const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
         EXPECT_EQ(::fsync(fd), 0);
+#ifdef POSIX_FADV_DONTNEED  // not on macOS, where it stays
         EXPECT_EQ(::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+#endif
         ::close(fd);
     }
     /// Has its beginning in memory again.
     void read_until(std::size_t size) const {
         const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+#ifdef POSIX_FADV_RANDOM
         EXPECT_EQ(::posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM), 0);  // and nothing behind it
+#endif
         std::string bytes(size, '\0');
         EXPECT_EQ(::pread(fd, bytes.data(), size, 0), static_cast<ssize_t>(size));
         ::close(fd);

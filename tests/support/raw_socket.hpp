@@ -30,6 +30,12 @@
 
 namespace anel::test {
 
+#ifdef SOCK_CLOEXEC
+inline constexpr int close_on_exec = SOCK_CLOEXEC;
+#else
+inline constexpr int close_on_exec = 0;  // macOS: no test starts another program meanwhile
+#endif
+
 class raw_socket {
 public:
     raw_socket() = default;
@@ -51,7 +57,7 @@ public:
         if (like.family() == address_family::ipv6) family = AF_INET6;
         if (like.is_unix()) family = AF_UNIX;
         if (simulated) return made_on_host(family, type);
-        raw_socket made(::socket(family, type | SOCK_CLOEXEC, 0));
+        raw_socket made(::socket(family, type | close_on_exec, 0));
         EXPECT_GE(made.fd(), 0) << std::strerror(errno);
         return made;
     }
@@ -216,7 +222,7 @@ struct raw_pair {
 
     raw_pair() {
         int pair[2] = {-1, -1};
-        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | close_on_exec, 0, pair), 0);
         first = raw_socket(pair[0]);
         second = raw_socket(pair[1]);
     }
@@ -241,7 +247,7 @@ inline void shutdown_both(int fd) {
 /// Whether this machine has ::1.
 inline bool has_ipv6() {
     if (simulated) return true;
-    const raw_socket probe(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const raw_socket probe(::socket(AF_INET6, SOCK_STREAM | close_on_exec, 0));
     socket_address native = to_socket_address("[::1]:0");
     return probe.fd() >= 0 &&
            ::bind(probe.fd(), reinterpret_cast<sockaddr*>(native.bytes), native.size) == 0;

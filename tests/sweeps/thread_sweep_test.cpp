@@ -113,6 +113,7 @@ struct handing_over : scenario {
 };
 ANEL_SWEEP(handing_over);
 
+#ifdef __cpp_lib_jthread
 struct stopping : scenario {
     using scenario::scenario;
     task<> set_up() { pair = co_await connected_to_raw(); }
@@ -143,6 +144,7 @@ struct stopping : scenario {
     std::size_t received = 0;
 };
 ANEL_SWEEP(stopping);
+#endif
 
 }  // namespace
 }  // namespace anel::test
