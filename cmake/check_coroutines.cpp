@@ -1,6 +1,6 @@
-// check_coroutines.cpp: asks the compiler two questions about coroutines that g++ 12.2 gets wrong.
-// Exit code: 0 right, 11 a coroutine's body never ran, 12 a temporary was destroyed twice, 13 both;
-// sanitizers end a program with 1.
+// check_coroutines.cpp: asks the compiler three questions about coroutines that g++ gets wrong.
+// Exit code: 0 right, else 10 + 1 when a coroutine's body never ran, + 2 when a temporary was
+// destroyed twice, + 4 when a loop awaited what && had ruled out; sanitizers end a program with 1.
 // SPDX-License-Identifier: MIT
 #include <coroutine>
 #include <exception>
@@ -20,8 +20,13 @@ struct job {
     std::coroutine_handle<promise_type> handle;
 };
 
+int awaited = 0;
+
 struct ready {
-    bool await_ready() { return true; }
+    bool await_ready() {
+        ++awaited;
+        return true;
+    }
     void await_suspend(std::coroutine_handle<>) {}
     bool await_resume() { return true; }
 };
@@ -45,6 +50,14 @@ job await_in_condition() {
     if (co_await ready()) ran = 1;
 }
 
+job await_ruled_out(bool go) {
+    while (go && co_await ready()) {
+        ran = 2;
+        break;
+    }
+    ran += awaited;
+}
+
 job aggregate_beside_await() { co_await with({counted()}); }
 
 bool finishes(job j) {
@@ -60,5 +73,7 @@ int main() {
     int faults = 0;
     if (!finishes(await_in_condition()) || ran != 1) faults |= 1;
     if (!finishes(aggregate_beside_await()) || living != 0) faults |= 2;
+    awaited = ran = 0;
+    if (!finishes(await_ruled_out(false)) || ran != 0) faults |= 4;
     return faults == 0 ? 0 : 10 + faults;
 }

@@ -37,7 +37,8 @@ def expected_results():
 def compilers():
     """Name as in expected.txt -> command; a version of g++ is told with its second number."""
     found = {}
-    for command in ("g++", "clang++-14", "clang++", "clang++-19"):
+    versions = [f"g++-{n}" for n in range(12, 18)] + [f"clang++-{n}" for n in range(14, 24)]
+    for command in ("g++", "clang++", *versions):
         if shutil.which(command):
             text = subprocess.run([command, "--version"], capture_output=True, text=True).stdout
             line = text.split("\n")[0]
