@@ -2,6 +2,7 @@
 # Every target of this repository links anel_build_flags with PRIVATE and $<BUILD_INTERFACE:...>.
 include(CheckCXXCompilerFlag)
 include(CheckLinkerFlag)
+include(CheckPIESupported)
 
 add_library(anel_build_flags INTERFACE)
 target_compile_options(anel_build_flags INTERFACE
@@ -15,9 +16,6 @@ if(ANEL_HARDENING)
     set(anel_hardening
         -fstack-protector-strong -fstack-clash-protection -fcf-protection
         -ftrivial-auto-var-init=zero)
-    if(NOT CMAKE_POSITION_INDEPENDENT_CODE)
-        list(APPEND anel_hardening -fPIE)
-    endif()
     set(anel_optimised $<CONFIG:Release,RelWithDebInfo,MinSizeRel>)
     foreach(flag IN LISTS anel_hardening)
         string(MAKE_C_IDENTIFIER "ANEL_ACCEPTS${flag}" accepted)
@@ -34,7 +32,11 @@ if(ANEL_HARDENING)
     # Options for the linker would travel from a static library to whatever links it, so they belong
     # to the directory, and only where anel is the project being built.
     if(PROJECT_IS_TOP_LEVEL)
-        foreach(flag IN ITEMS -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
+        if(NOT DEFINED CMAKE_POSITION_INDEPENDENT_CODE)
+            set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+        endif()
+        check_pie_supported(LANGUAGES CXX)
+        foreach(flag IN ITEMS -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
             string(MAKE_C_IDENTIFIER "ANEL_LINKER_ACCEPTS${flag}" accepted)
             check_linker_flag(CXX ${flag} ${accepted})
             if(${accepted})

@@ -1,7 +1,7 @@
 # check_coroutines.cmake: says at configure time when the compiler miscompiles coroutines.
 # g++ 12.2, the default compiler of Debian 12, does so without a warning, and g++ 13 to 15 keep
-# one of its faults. This runs in anel's own
-# build and, installed beside anelConfig.cmake, in the project of everyone who uses anel.
+# one of its faults. This runs in anel's own build and, installed beside anelConfig.cmake, in the
+# project of everyone who uses anel.
 # It never stops a build: anel itself, and careful code, stays within the forms that are right.
 
 function(anel_check_coroutines)

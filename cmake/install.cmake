@@ -2,15 +2,26 @@
 # (find_package and pkg-config).
 include(CMakePackageConfigHelpers)
 
+# Who links a static library links what it uses, too.
+get_target_property(anel_type anel TYPE)
+set(anel_needs_io_uring OFF)
+if(anel_type STREQUAL "STATIC_LIBRARY" AND ANEL_HAVE_IO_URING)
+    set(anel_needs_io_uring ON)
+endif()
+
 set(anel_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/anel)
 install(TARGETS anel EXPORT anelTargets
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
     FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/anel)
+# For `import anel;`: its source, which a compiler that has modules makes its own form of.
+install(FILES net/anel.cppm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/anel)
 install(EXPORT anelTargets NAMESPACE anel:: DESTINATION ${anel_package_dir})
 
 configure_package_config_file(cmake/anelConfig.cmake.in ${PROJECT_BINARY_DIR}/anelConfig.cmake
-    INSTALL_DESTINATION ${anel_package_dir})
+    INSTALL_DESTINATION ${anel_package_dir}
+    PATH_VARS CMAKE_INSTALL_INCLUDEDIR)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/anelConfigVersion.cmake
     COMPATIBILITY SameMinorVersion)
 install(FILES
@@ -36,16 +47,15 @@ if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
 else()
     set(anel_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
-# Who links a static library links what it uses, too, and without asking: there is no other one. A
-# shared library names that itself.
+# Without asking: there is no other library that one could mean. A shared one names what it uses
+# itself.
 set(anel_pc_libs "")
 set(anel_pc_requires "")
-get_target_property(anel_type anel TYPE)
 if(anel_type STREQUAL "STATIC_LIBRARY")
     set(anel_pc_libs "${CMAKE_THREAD_LIBS_INIT}")
-    if(ANEL_HAVE_IO_URING)
-        set(anel_pc_requires "liburing >= 2.3")
-    endif()
+endif()
+if(anel_needs_io_uring)
+    set(anel_pc_requires "liburing >= 2.3")
 endif()
 configure_file(cmake/anel.pc.in ${PROJECT_BINARY_DIR}/anel.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/anel.pc DESTINATION ${anel_pc_dir})

@@ -1,7 +1,8 @@
 #!/bin/sh
 # check.sh: installs anel into a temporary prefix and builds a user's program against it, found with
-# find_package, found with pkg-config, and taken in with add_subdirectory; and the same out of the
-# Debian package.
+# find_package, found with pkg-config, and taken in with add_subdirectory; a plugin, a shared object
+# that holds the static library; and the same out of the Debian package. Then anel as a shared
+# library.
 #   check.sh CMAKE SOURCE_DIR BUILD_DIR COMPILER [compiler flags...]
 set -eu
 cmake=$1 source=$2 build=$3 compiler=$4
@@ -36,6 +37,7 @@ say "find_package"
 configure found -DCMAKE_PREFIX_PATH="$scratch/prefix"
 "$cmake" --build "$scratch/found"
 "$scratch/found/consumer"
+"$scratch/found/plugin_host" "$scratch/found/libplugin.so"
 
 say "find_package, configured again: the answer about the compiler is cached"
 if configure found | grep "Checking that the compiler"; then
@@ -72,10 +74,44 @@ if command -v dpkg-deb >/dev/null && [ -e "$build/CPackConfig.cmake" ]; then
     build_with_pkg_config "$scratch/root/usr"
 fi
 
+say "import anel"
+major=$("$compiler" --version | sed -n 's/.*clang version \([0-9]*\).*/\1/p')
+if [ "${major:-0}" -ge 19 ]; then
+    # shellcheck disable=SC2046,SC2086
+    set -- -std=c++20 $flags $(pkg-config --cflags anel)
+    "$compiler" "$@" --precompile -x c++-module \
+        "$(find "$scratch/prefix" -name anel.cppm)" -o "$scratch/anel.pcm"
+    # shellcheck disable=SC2046
+    "$compiler" "$@" -fmodule-file=anel="$scratch/anel.pcm" "$consumer/imported.cpp" \
+        -x none "$scratch/anel.pcm" $(pkg-config --libs anel) -o "$scratch/imported"
+    "$scratch/imported"
+else
+    echo "skipped: tried with clang 19 and newer, and this is another compiler"
+fi
+
 say "add_subdirectory (configured only: the sources are those built already)"
 configure inside -DANEL_SOURCE_DIR="$source"
 "$cmake" --install "$scratch/inside" --prefix "$scratch/nothing"
 [ ! -e "$scratch/nothing" ] || fail "a user's install installs anel, too"
 configure inside -DANEL_SOURCE_DIR="$source" -DANEL_INSTALL=ON
 grep -q anel.pc "$scratch/inside/anel/cmake_install.cmake" || fail "ANEL_INSTALL=ON does not"
+
+say "shared library: built in few pieces, which stay for the next run"
+"$cmake" -G Ninja -S "$source" -B "$build/shared" -DCMAKE_CXX_COMPILER="$compiler" \
+    -DCMAKE_CXX_FLAGS="$flags" -DCMAKE_BUILD_TYPE=Debug -DBUILD_SHARED_LIBS=ON \
+    -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=16 \
+    -DANEL_BUILD_TESTS=OFF -DANEL_BUILD_EXAMPLES=OFF -DANEL_BUILD_BENCH=OFF -DANEL_WERROR=OFF
+"$cmake" --build "$build/shared"
+"$cmake" --install "$build/shared" --prefix "$scratch/shared_prefix"
+configure shared -DCMAKE_PREFIX_PATH="$scratch/shared_prefix"
+"$cmake" --build "$scratch/shared"
+"$scratch/shared/consumer"
+"$scratch/shared/plugin_host" "$scratch/shared/libplugin.so"
+
+say "shared library, with pkg-config"
+build_with_pkg_config "$scratch/shared_prefix"
+if LD_LIBRARY_PATH='' "$scratch/pkg_consumer" 2>/dev/null; then
+    fail "the program does not use the shared library"
+fi
+LD_LIBRARY_PATH=$(pkg-config --variable=libdir anel) "$scratch/pkg_consumer"
 echo "installed and found"
