@@ -88,8 +88,12 @@ public:
                     !std::is_class_v<stored>,
                 "anel: spawn() of a temporary lambda with captures. The child may outlive what "
                 "it captured. Pass the values as arguments: group.spawn(function, values...).");
-            adopt(run(stored(std::forward<Function>(function)),
-                      std::decay_t<Arguments>(std::forward<Arguments>(arguments))...));
+            // One closure: g++ 14 crashes on some functions among the parameters of a coroutine.
+            adopt(run(
+                [what = stored(std::forward<Function>(function)),
+                 ... with = std::decay_t<Arguments>(std::forward<Arguments>(arguments))]() mutable {
+                    return std::invoke(what, std::move(with)...);
+                }));
         }
     }
 
@@ -129,9 +133,9 @@ public:
 private:
     friend class loop;
 
-    template <class Function, class... Arguments>
-    static spawned::handle_type run(Function function, Arguments... arguments) {
-        co_await std::invoke(function, std::move(arguments)...);
+    template <class Call>
+    static spawned::handle_type run(Call call) {
+        co_await call();
     }
     void child_ended() noexcept;
 
