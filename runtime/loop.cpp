@@ -26,7 +26,7 @@ loop::~loop() {
     ANEL_ASSERT(backend_->in_flight() == 0);
     if (inbox_) {
         inbox_->close();
-        mailbox::discard(inbox_->take());
+        inbox_->discard_all();
     }
     life_->owner = nullptr;
     loop_ref::release(life_);
@@ -63,12 +63,37 @@ void loop::run_until(const bool& finished) {
 // timeout, however late the loop is.
 void loop::run_from(op_queue& queue) {
     counters_.turns += 1;
-    share_ = resumes_per_turn;
-    while (share_ > 0) {
+    others_ = &queue;
+    spent_ = 0;
+    (void)backend_->take_cost();  // what the wait has moved is bounded by the backend
+    look_at_clock_ = slice;
+    turn_ends_ = never;
+    while (!turn_is_over()) {
         suspension* next = queue.pop();
         if (!next) break;
+        pause_at_ = std::min(spent_ + slice, turn_share);
         drive(*next->waiter);
     }
+    others_ = &ready_;
+}
+
+// Most turns are too short to read the clock even once. A longer one has its time from the first
+// look on.
+bool loop::turn_is_over() noexcept {
+    if (spent_ >= turn_share) return true;
+    if (spent_ < look_at_clock_) return false;
+    const time_point at = now();
+    if (turn_ends_ == never) turn_ends_ = after(at, turn_time);
+    if (at >= turn_ends_) return true;
+    look_at_clock_ = spent_ + spent_between_clocks;
+    return false;
+}
+
+// Whoever waits comes first. Alone, it goes on to the end of the turn.
+bool loop::another_slice() noexcept {
+    if (turn_is_over() || !others_->empty()) return false;
+    pause_at_ = std::min(spent_ + slice, turn_share);
+    return true;
 }
 
 // What the kernel holds for a loop is its process's: a child of fork() would take the events of its
@@ -95,7 +120,7 @@ void loop::wait() {
 void loop::collect_until(time_point until) {
     backend_->wait(until, ready_);
     if (inbox_) inbox_->awake();
-    if (!timers_.empty()) counters_.timers_fired += timers_.fire_due(now());
+    if (!timers_.empty()) counters_.timers_fired += timers_.fire_due(now(), timers_per_turn);
 }
 
 void loop::collect() {
@@ -118,7 +143,7 @@ step_result loop::run_once() {
     frame_pool::install(outer);
     running_ = false;
     const bool sleep = ready_.empty() && (!inbox_ || inbox_->may_sleep());
-    return {sleep ? timers_.next_deadline() : time_point::min(), resumes_per_turn - share_};
+    return {sleep ? timers_.next_deadline() : time_point::min(), spent_};
 }
 
 // Sleeping and being woken costs some 30 us between processors, more than what many a reply takes
@@ -148,7 +173,7 @@ void loop::drive(frame& first) {
     frame* at = &first;
     do {
         counters_.resumes += 1;
-        share_ -= share_ > 0;
+        spent_ += 1;
         at->handle.resume();
         if (spawned* ended = std::exchange(retired_, nullptr)) {
             task_group& group = *ended->group_;
@@ -156,8 +181,8 @@ void loop::drive(frame& first) {
             group.child_ended();
         }
         at = std::exchange(next_, nullptr);
-        if (at && share_ == 0) {
-            // This chain has had its share of the turn. Its scope has a place in the queue for it.
+        if (at && spent_ >= pause_at_ && !another_slice()) {
+            // This chain has had its share. Its scope has a place in the queue for it.
             next_scope_->turn.waiter = at;
             ready_.push(next_scope_->turn);
             return;
@@ -167,7 +192,9 @@ void loop::drive(frame& first) {
 
 bool loop::start(operation& op) noexcept {
     check_process();
-    if (backend_->submit(op)) return true;
+    const bool in_flight = backend_->submit(op);
+    spent_ += backend_->take_cost();
+    if (in_flight) return true;
     if (may_go_on()) return false;
     // A peer that always has data would keep this coroutine running for ever; let others in.
     ready_.push(op);
@@ -180,6 +207,7 @@ std::int32_t loop::control(opcode code, int fd, void* data, std::size_t size,
     check_process();
     operation op(code, fd, data, size, flags);
     backend_->submit(op);
+    spent_ += backend_->take_cost();
     ANEL_ASSERT(op.state == op_state::done);
     return op.result;
 }
@@ -204,14 +232,14 @@ std::shared_ptr<mailbox> loop::inbox() {
 
 bool loop::take_posted() {
     if (!inbox_) return false;
-    detail::posted* call = inbox_->take();
-    const bool any = call != nullptr;
-    while (call) {
-        detail::posted* next = call->next;
+    std::uint32_t taken = 0;
+    while (taken < posted_per_turn) {
+        detail::posted* call = inbox_->take();
+        if (!call) break;
+        taken += 1;
         call->take(call, true);
-        call = next;
     }
-    return any;
+    return taken > 0;
 }
 
 const wait_kind& wait_kind_of(opcode code) noexcept {

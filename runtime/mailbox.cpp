@@ -23,13 +23,22 @@ bool mailbox::post(detail::posted* call) noexcept {
 }
 
 detail::posted* mailbox::take() noexcept {
-    if (!filled_.load(std::memory_order_acquire)) return nullptr;
-    const std::lock_guard lock(mutex_);
-    filled_.store(false, std::memory_order_relaxed);
-    return std::exchange(first_, nullptr);
+    if (!taken_ && filled_.load(std::memory_order_acquire)) {
+        const std::lock_guard lock(mutex_);
+        filled_.store(false, std::memory_order_relaxed);
+        taken_ = std::exchange(first_, nullptr);
+    }
+    detail::posted* oldest = taken_;
+    if (oldest) taken_ = oldest->next;
+    return oldest;
 }
 
 void mailbox::withdraw(detail::posted& call) noexcept {
+    for (detail::posted** link = &taken_; *link; link = &(*link)->next) {
+        if (*link != &call) continue;
+        *link = call.next;
+        return;
+    }
     const std::lock_guard lock(mutex_);
     detail::posted* previous = nullptr;
     for (detail::posted* at = first_; at; previous = at, at = at->next) {
@@ -42,7 +51,7 @@ void mailbox::withdraw(detail::posted& call) noexcept {
 
 bool mailbox::may_sleep() noexcept {
     sleeping_.store(true);
-    return !filled_.load();
+    return !taken_ && !filled_.load();
 }
 
 void mailbox::close() noexcept {
@@ -50,12 +59,8 @@ void mailbox::close() noexcept {
     waiter_ = nullptr;
 }
 
-void mailbox::discard(detail::posted* list) noexcept {
-    while (list) {
-        detail::posted* next = list->next;
-        list->take(list, false);
-        list = next;
-    }
+void mailbox::discard_all() noexcept {
+    while (detail::posted* call = take()) call->take(call, false);
 }
 
 bool detail::post_to(mailbox& box, posted* call) noexcept { return box.post(call); }

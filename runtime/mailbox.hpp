@@ -19,14 +19,16 @@ public:
     explicit mailbox(backend& waiter) noexcept : waiter_(&waiter) {}
     mailbox(const mailbox&) = delete;
     mailbox& operator=(const mailbox&) = delete;
-    ~mailbox() { discard(take()); }
+    ~mailbox() { discard_all(); }
 
     /// Thread: any.
     bool post(detail::posted* call) noexcept;
 
-    /// The rest is for the loop's thread. Takes all calls, oldest first.
+    /// The rest is for the loop's thread. Takes the oldest call; null: there is none.
     detail::posted* take() noexcept;
-    [[nodiscard]] bool filled() const noexcept { return filled_.load(std::memory_order_acquire); }
+    [[nodiscard]] bool filled() const noexcept {
+        return taken_ || filled_.load(std::memory_order_acquire);
+    }
     /// Takes `call` back if it has not been taken yet. Cost: linear.
     void withdraw(detail::posted& call) noexcept;
     /// Announces that the loop is about to sleep. False: there is something to take first.
@@ -35,13 +37,14 @@ public:
     /// The loop ends: later posts are refused.
     void close() noexcept;
 
-    static void discard(detail::posted* list) noexcept;
+    void discard_all() noexcept;
 
 private:
     std::mutex mutex_;
     backend* waiter_;  // null once the loop is gone
     detail::posted* first_ = nullptr;
     detail::posted* last_ = nullptr;
+    detail::posted* taken_ = nullptr;  // the loop's, all at once: older than first_
     std::atomic<bool> filled_{false};
     std::atomic<bool> sleeping_{false};
 };

@@ -205,6 +205,17 @@ std::int32_t attempt(operation& op) noexcept {
     }
 }
 
+effort effort_of(const operation& op, std::size_t size, std::int32_t result) noexcept {
+    if ((op.flags & op_flag::whole) != 0) return {1, size - op.size};
+    if (result <= 0 || op.code == opcode::accept) return {1, 0};
+    if (op.code != opcode::recv_batch && op.code != opcode::send_batch)
+        return {1, static_cast<std::size_t>(result)};
+    const auto& batch = *static_cast<const message_batch*>(op.data);
+    effort all{batch.count, 0};
+    for (std::uint32_t i = 0; i < batch.count; ++i) all.bytes += batch.items[i].bytes.size;
+    return all;
+}
+
 std::int32_t control_call(operation& op, blocking mode) noexcept {
     const auto returned = [](int value) { return value < 0 ? -errno : value; };
     switch (op.code) {

@@ -21,6 +21,14 @@ std::int32_t attempt(operation& op) noexcept;
 inline constexpr std::int32_t would_wait = -0x10000;  // both are below every -errno
 inline constexpr std::int32_t had_its_share = -0x10001;
 
+/// What an attempt that began with `size` bytes to move and ended with `result` has done: calls,
+/// each datagram of a batch counted as one, and bytes.
+struct effort {
+    std::uint32_t calls;
+    std::size_t bytes;
+};
+effort effort_of(const operation& op, std::size_t size, std::int32_t result) noexcept;
+
 /// The attempts at a batch of datagrams.
 std::int32_t receive_batch(operation& op) noexcept;
 std::int32_t send_batch(operation& op) noexcept;

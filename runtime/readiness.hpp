@@ -44,7 +44,10 @@ public:
     ~readiness() override { ANEL_ASSERT(in_flight() == 0); }
 
     bool submit(operation& op) noexcept override {
-        if (finishes_inline(op.code)) return finished_inline(op, control(op));
+        if (finishes_inline(op.code)) {
+            made_calls(1);
+            return finished_inline(op, control(op));
+        }
         if (needs_helper(op.code)) {
             if (const std::int32_t error = helpers_.start(op)) return finished_inline(op, error);
             started(op);
@@ -188,7 +191,10 @@ private:
             return would_wait;
         }
         const std::size_t wanted = std::min(op.size, share_bytes);
+        const std::size_t before = op.size;
         const std::int32_t result = attempt(op);
+        const effort done = effort_of(op, before, result);
+        made_calls(done.calls, done.bytes);
         if (lending && result <= 0) give_back(op.data);
         if (result == had_its_share) return be_hungry(op, place);
         if (op.code == opcode::accept && result >= 0 && place.internet) {
@@ -263,11 +269,14 @@ private:
         ended_.push(*op);
     }
 
-    // Those that moved their share last time go on; others have had their turn in between.
+    // Those that moved their share last time go on; others have had their turn in between. As many
+    // as a turn can bear: what has just become ready need not wait for all of them.
     void feed_hungry() noexcept {
+        constexpr std::uint32_t bearable = 1024;
+        const std::uint32_t before = cost();
         op_queue again;
         again.splice(hungry_);
-        while (suspension* item = again.pop()) {
+        while (suspension* item = cost() - before < bearable ? again.pop() : nullptr) {
             auto& op = static_cast<operation&>(*item);
             slot& place = slot_of(op.fd);
             place.hungry[is_outgoing(op.code)] = false;
@@ -275,10 +284,13 @@ private:
             advance_parked(place, is_outgoing(op.code));
             if (!Poller::edges) watch(fd, slot_of(fd));
         }
+        again.splice(hungry_);
+        hungry_.splice(again);
     }
 
     int watch(int fd, slot& place) {
         if (Poller::edges && place.watched) return 0;
+        if (Poller::edges) made_calls(1);
         // Who is hungry is tried again anyway. Told of it, a poller without edges would not sleep.
         const int error = poller_.watch(fd, place.parked[0] && !place.hungry[0],
                                         place.parked[1] && !place.hungry[1]);

@@ -69,12 +69,12 @@ void timer_heap::cancel(timer& item) noexcept {
     if (item.armed_) remove(item);
 }
 
-std::uint64_t timer_heap::fire_due(time_point now) noexcept {
+std::uint64_t timer_heap::fire_due(time_point now, std::uint64_t most) noexcept {
     // A timer armed by one that fires waits for the next call, or a chain of zero timeouts would
     // keep this loop going for ever.
     const std::uint64_t before = next_sequence_;
     std::uint64_t fired = 0;
-    while (root_ && root_->deadline_ <= now && root_->sequence_ < before) {
+    while (fired < most && root_ && root_->deadline_ <= now && root_->sequence_ < before) {
         timer& due = *root_;
         remove(due);
         due.fire_(due);

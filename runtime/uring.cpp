@@ -45,6 +45,7 @@ io_uring_sqe* uring::next_sqe() noexcept {
 bool uring::submit(operation& op) noexcept {
     if (finishes_inline(op.code)) {
         if (op.code == opcode::close) empty_inbox(op.fd);
+        made_calls(1);
         return finished_inline(op, control_call(op, blocking::yes));
     }
     if (needs_helper(op.code)) {
@@ -69,12 +70,14 @@ bool uring::submit(operation& op) noexcept {
 // for as long as the peer does not read. sendfile(2) has no flag for not blocking, and the ring's
 // own operations on a descriptor that does not block may end with EAGAIN: so it does not stay that.
 std::int32_t uring::attempt_here(operation& op) noexcept {
-    if (op.code != opcode::send_file) return attempt(op);
+    const std::size_t before = op.size;
     int on = 1;
-    if (::ioctl(op.fd, FIONBIO, &on) < 0) return -errno;
+    if (op.code == opcode::send_file && ::ioctl(op.fd, FIONBIO, &on) < 0) return -errno;
     const std::int32_t result = attempt(op);
     on = 0;
-    (void)::ioctl(op.fd, FIONBIO, &on);
+    if (op.code == opcode::send_file) (void)::ioctl(op.fd, FIONBIO, &on);
+    const effort done = effort_of(op, before, result);
+    made_calls(done.calls, done.bytes);
     return result;
 }
 

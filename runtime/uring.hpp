@@ -64,7 +64,7 @@ private:
     void cancelled(operation& op, std::int32_t answer) noexcept;
     void owed_one_less(operation& op) noexcept;
     void put_off(operation& op) noexcept;
-    static std::int32_t attempt_here(operation& op) noexcept;
+    std::int32_t attempt_here(operation& op) noexcept;
 
     // uring_zero_copy.cpp: sends from memory that the kernel reads in place.
     static bool prepare_zero_copy(operation& op, io_uring_sqe& sqe, std::size_t size) noexcept;

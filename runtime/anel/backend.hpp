@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace anel {
 
@@ -54,6 +55,8 @@ struct backend_counters {
     std::uint64_t waits = 0;        ///< system calls that wait: io_uring_enter, epoll_wait, poll
     std::uint64_t completions = 0;  ///< operations done
     std::uint64_t cancels = 0;      ///< cancels asked for
+    std::uint64_t calls = 0;        ///< made for operations on the loop's thread, datagrams singly
+    std::uint64_t bytes = 0;        ///< that these moved
 };
 
 /// The abstract backend. One thread uses it, its maker; only wake() may be called from any thread.
@@ -74,6 +77,13 @@ public:
     virtual void wake() noexcept = 0;
     [[nodiscard]] virtual time_point now() const noexcept = 0;
 
+    /// What was spent on calls for operations, on this thread, since it was asked last: `call_cost`
+    /// for each, however it ended, and 1 for each KiB that it moved. The loop takes it off a turn's
+    /// share, so it should be roughly in proportion to the time that they take.
+    [[nodiscard]] std::uint32_t take_cost() noexcept { return std::exchange(cost_, 0U); }
+    static constexpr std::uint32_t call_cost = 16;
+    static constexpr std::size_t bytes_per_cost = 1024;
+
     /// Takes back the memory that a recv_chunk lent. `memory`: any byte of it.
     virtual void give_back(const void* memory) noexcept;
 
@@ -93,6 +103,14 @@ protected:
     /// For an operation that is done inside submit(). Returns false, submit's answer.
     bool finished_inline(operation& op, std::int32_t result) noexcept;
 
+    /// For take_cost() and the counters.
+    void made_calls(std::uint32_t calls, std::size_t bytes = 0) noexcept {
+        counters_.calls += calls;
+        counters_.bytes += bytes;
+        cost_ += calls * call_cost + static_cast<std::uint32_t>(bytes / bytes_per_cost);
+    }
+    [[nodiscard]] std::uint32_t cost() const noexcept { return cost_; }
+
     /// What recv_chunk lends; made on first use. Errors: std::bad_alloc.
     chunk_pool& chunks();
 
@@ -100,6 +118,7 @@ protected:
 
 private:
     std::uint64_t in_flight_ = 0;
+    std::uint32_t cost_ = 0;
     std::unique_ptr<chunk_pool> chunks_;
     std::string reason_;
 };

@@ -82,9 +82,19 @@ private:
 
 class loop {
 public:
-    /// Resumes in one turn before the backend is looked at again. Bounds how long a peer that
-    /// always has data, or a chain that never waits, can keep the others from running.
-    static constexpr std::uint32_t resumes_per_turn = 1024;
+    /// What a turn may spend before the backend is looked at again: 1 for a coroutine that is
+    /// resumed or a wait that need not wait, and what the backend says that its calls cost
+    /// (backend::call_cost). Bounds how long a peer that always has data, or a chain that never
+    /// waits, can keep the others from running.
+    static constexpr std::uint32_t turn_share = 1024;
+    /// What a coroutine, and those it hands on to, may spend of it while another one is ready.
+    static constexpr std::uint32_t slice = 64;
+    /// A turn that takes longer ends early. The clock is read once for so much that was spent.
+    static constexpr duration turn_time = std::chrono::microseconds(500);
+    static constexpr std::uint32_t spent_between_clocks = 256;
+    /// Most timers that fire, and calls of other threads that run, in one turn.
+    static constexpr std::uint32_t timers_per_turn = 1024;
+    static constexpr std::uint32_t posted_per_turn = 64;
 
     explicit loop(std::unique_ptr<backend> waiter);
     loop(const loop&) = delete;
@@ -107,15 +117,14 @@ public:
     }
 
     /// Starts `op`. True: it will be in the ready queue when done; false: it is done now.
-    /// A done operation is queued all the same when this turn's share is used up.
+    /// A done operation is queued all the same when it is the turn of others.
     bool start(operation& op) noexcept;
     void cancel(operation& op) noexcept;
-    /// For a wait that ended before it began. True: the coroutine may go on at once; false: this
-    /// turn's share is used up, and the wait must be queued with ready() like any other.
+    /// For a wait that ended before it began. True: the coroutine may go on at once; false: it is
+    /// the turn of others, and the wait must be queued with ready() like any other.
     [[nodiscard]] bool may_go_on() noexcept {
-        if (share_ <= 1) return false;
-        share_ -= 1;
-        return true;
+        spent_ += 1;
+        return spent_ < pause_at_ || another_slice();
     }
     /// Performs a control call and returns its result, >= 0 or -errno.
     std::int32_t control(opcode code, int fd, void* data = nullptr, std::size_t size = 0,
@@ -160,6 +169,8 @@ private:
     step_result run_once();
     bool found_by_spinning();
     void drive(frame& first);
+    [[nodiscard]] bool turn_is_over() noexcept;
+    [[nodiscard]] bool another_slice() noexcept;
     bool take_posted();
     void check_process() const noexcept;
 
@@ -170,7 +181,11 @@ private:
     frame* next_ = nullptr;
     cancel_scope* next_scope_ = nullptr;
     spawned* retired_ = nullptr;
-    std::uint32_t share_ = resumes_per_turn;  // what is left of it in this turn
+    const op_queue* others_ = &ready_;  // who waits while a coroutine runs
+    std::uint32_t spent_ = 0;           // in this turn
+    std::uint32_t pause_at_ = 0;        // so much of it ends the slice of who runs
+    std::uint32_t look_at_clock_ = 0;
+    time_point turn_ends_ = never;
     duration spin_{};
     std::uint32_t spin_failures_ = 0;  // in a row
     std::uint32_t spin_pause_ = 0;     // sleeps until it is tried again

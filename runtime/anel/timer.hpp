@@ -57,8 +57,8 @@ public:
         return root_ ? root_->deadline_ : never;
     }
 
-    /// Fires what is due at `now` and was armed before this call. Returns how many.
-    std::uint64_t fire_due(time_point now) noexcept;
+    /// Fires what is due at `now` and was armed before this call, `most` of it. Returns how many.
+    std::uint64_t fire_due(time_point now, std::uint64_t most = UINT64_MAX) noexcept;
 
 private:
     static timer* meld(timer* left, timer* right) noexcept;
