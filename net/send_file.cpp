@@ -26,13 +26,14 @@ struct transfer {
     explicit transfer(const std::string& which) noexcept : path(which) {}
 };
 
-/// A call that may wait for a disk.
-class disk_wait : public io<disk_wait> {
+/// A call that may wait for a disk. It is the socket's, which is in use meanwhile: a close waits
+/// for it, and then nothing is sent.
+class disk_wait : public socket_io<disk_wait> {
 public:
     using work = std::int32_t (*)(transfer&) noexcept;
 
-    disk_wait(transfer& with, const char* name, work what) noexcept
-        : io(opcode::call, -1), name_(name) {
+    disk_wait(tcp_stream& on, transfer& with, const char* name, work what) noexcept
+        : socket_io(on, opcode::call), name_(name) {
         call_.run = [](helper_call& call) noexcept {
             auto& self = static_cast<call_type&>(call);
             self.result = self.what(*self.with);
@@ -43,12 +44,12 @@ public:
     }
     bool start(cancel_scope& in, frame& who) noexcept {
         data = static_cast<helper_call*>(&call_);
-        return io::start(in, who);
+        return socket_io::start(in, who);
     }
     std::error_code failure() const noexcept {
-        if (result < 0) return io::failure();
-        return call_.result < 0 ? std::error_code(-call_.result, std::system_category())
-                                : std::error_code();
+        if (result < 0) return socket_io::failure();
+        if (call_.result < 0) return {-call_.result, std::system_category()};
+        return between_two();
     }
     void value() const noexcept {}
     io_error describe(std::error_code error) const {
@@ -77,7 +78,7 @@ public:
                     op_flag::whole),
           with_(with) {}
     std::error_code failure() const noexcept {
-        if (result == -EAGAIN) return {};
+        if (result == -EAGAIN) return between_two();
         if (result == 0 && size > 0) return make_error_code(errc::file_too_short);
         return socket_io::failure();
     }
@@ -124,7 +125,7 @@ task<std::uint64_t> tcp_stream::send_file(std::string path, std::uint64_t offset
                     path.substr(0, path.find('\0')) + ", with a zero byte behind it");
     }
     transfer what(path);
-    disk_wait opened(what, "open", &open_file);
+    disk_wait opened(*this, what, "open", &open_file);
     co_await opened;
     what.part.offset = offset;
     what.left = length_of(what, offset, length);
@@ -134,7 +135,7 @@ task<std::uint64_t> tcp_stream::send_file(std::string path, std::uint64_t offset
         co_await sending;
         what.left = offset + all - what.part.offset;
         if (what.left == 0) break;
-        disk_wait read(what, "read", &read_piece);
+        disk_wait read(*this, what, "read", &read_piece);
         co_await read;
     }
     co_return all;

@@ -114,6 +114,11 @@ std::string socket::local_text() const {
     return from_socket_address(address).value_or(endpoint::unix_unnamed()).to_string();
 }
 
+// A helper's call on a socket makes ready what is to be sent.
+std::size_t socket::direction_of(const operation& op) noexcept {
+    return is_outgoing(op.code) || needs_helper(op.code) ? 1 : 0;
+}
+
 bool socket::reset_told_to_sender() const noexcept {
     if (!pending_[1]) return false;
     socket_address peer;
@@ -122,21 +127,21 @@ bool socket::reset_told_to_sender() const noexcept {
 
 // A closing socket takes no new operation: it gets no descriptor and fails with EBADF.
 void socket::claim(operation& op) noexcept {
-    operation*& pending = pending_[is_outgoing(op.code)];
+    operation*& pending = pending_[direction_of(op)];
     ANEL_ASSERT(pending == nullptr);  // one recv and one send at a time
     pending = &op;
-    if (is_outgoing(op.code)) exchanges_ += exchanges_ & 1;
+    if (direction_of(op) == 1) exchanges_ += exchanges_ & 1;
     lent_ |= op.code == opcode::recv_chunk;
     op.fd = closer_ ? -1 : fd_;
 }
 
 void socket::release(operation& op) noexcept {
-    operation*& pending = pending_[is_outgoing(op.code)];
+    operation*& pending = pending_[direction_of(op)];
     ANEL_ASSERT(pending == &op);
     pending = nullptr;
     if (op.result >= 0) {  // else nothing came or went: it was cancelled, or failed
         finished_ += 1;
-        if (!is_outgoing(op.code)) exchanges_ |= 1;
+        if (direction_of(op) == 0) exchanges_ |= 1;
     }
     if (!closer_ || pending_[0] || pending_[1]) return;
     close_now();

@@ -11,9 +11,11 @@
 #include <anel/endpoint.hpp>
 #include <anel/io.hpp>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace anel {
@@ -132,6 +134,7 @@ private:
     }
 
     void take(socket& other) noexcept;
+    static std::size_t direction_of(const operation& op) noexcept;
     void claim(operation& op) noexcept;
     void release(operation& op) noexcept;
 
@@ -185,6 +188,12 @@ protected:
             return this->refuse(in, who, loop_has_ended);
         }
         return io<Derived>::start(in, who);
+    }
+    /// For one that others follow to the same end: ECANCELED when a close() came meanwhile. The
+    /// next one would only find the socket closed, and say EBADF.
+    std::error_code between_two() const noexcept {
+        const bool closed = this->fd >= 0 && (!socket_.is_open() || socket_.closer_);
+        return closed ? std::error_code(ECANCELED, std::system_category()) : std::error_code();
     }
 
     socket& socket_;

@@ -4,6 +4,8 @@
 #include "tests/support/files.hpp"
 #include "tests/support/streams.hpp"
 
+#include <anel/offload.hpp>
+
 #include <fstream>
 
 #include <sys/stat.h>
@@ -256,6 +258,66 @@ TEST_P(send_file, closing_ends_it) {
             group.spawn(sends);
             std::ignore = co_await receive(pair.client, 1);  // it is under way
             co_await let_others_wait();
+            co_await pair.server.close();
+        });
+        EXPECT_EQ(told, code(ECANCELED));
+    });
+}
+
+// The socket itself has nothing in flight while a helper is at work for it.
+TEST_P(send_file, closing_while_the_file_is_opened_ends_it) {
+    run([&]() -> task<> {
+        const temporary_file file(100);
+        auto pair = co_await connected_pair();
+        std::string told;
+        const auto sends = [&]() -> task<> {
+            told = co_await failure_of(pair.server.send_file(file.path()));
+        };
+        co_await with_task_group([&](task_group& group) -> task<> {
+            group.spawn(sends);
+            co_await yield();  // its helper is told
+            co_await pair.server.close();
+        });
+        EXPECT_EQ(told, "open " + file.path() + ": Operation canceled (ECANCELED)");
+        const std::string received = co_await receive_all(pair.client);
+        EXPECT_EQ(received, "");
+    });
+}
+
+// One helper is left, which comes to the marker when it has opened the file; and the loop sees
+// neither before the stream is closed.
+TEST_P(send_file_on_kernel, closing_after_the_file_was_opened_ends_it) {
+    run([&]() -> task<> {
+        constexpr int helpers = 4;
+        const temporary_file file(100);
+        auto pair = co_await connected_pair();
+        std::atomic<int> busy{0};
+        std::atomic<bool> release{false};
+        std::atomic<bool> opened{false};
+        std::error_code told;
+        const auto keeps_one_busy = [&]() -> task<> {
+            const auto wait = [&] {
+                busy.fetch_add(1);
+                release.wait(false);
+            };
+            co_await offload(wait);
+        };
+        const auto marks = [&]() -> task<> {
+            const auto mark = [&] { opened.store(true); };
+            co_await offload(mark);
+        };
+        const auto sends = [&]() -> task<> {
+            told = co_await error_of(pair.server.send_file(file.path()));
+        };
+        co_await with_task_group([&](task_group& group) -> task<> {
+            for (int i = 0; i + 1 < helpers; ++i) group.spawn(keeps_one_busy);
+            while (busy.load() < helpers - 1) co_await next_turn();
+            group.spawn(sends);
+            group.spawn(marks);
+            co_await yield();
+            while (!opened.load()) std::this_thread::yield();
+            release.store(true);
+            release.notify_all();
             co_await pair.server.close();
         });
         EXPECT_EQ(told, code(ECANCELED));
