@@ -1,4 +1,4 @@
-// send_file.cpp: a file on a stream: opened by a helper thread, then sent, a piece at a time.
+// send_file.cpp: a file on a stream: opened by a helper thread if it is not yet, then sent.
 //
 // Nothing here waits for a disk on the loop's thread: what is not in memory is read by a helper
 // before it is sent.
@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <utility>
 
 namespace anel {
 namespace {
@@ -18,13 +19,33 @@ namespace {
 constexpr std::size_t piece_size = 1U << 20;
 
 struct transfer {
-    const std::string& path;
-    readable_file file;
+    file opened;  // here, unless the caller has it open
+    const file* from;
     file_part part;
-    std::uint64_t left = 0;
+    std::uint64_t end = 0;  // in the file
 
-    explicit transfer(const std::string& which) noexcept : path(which) {}
+    transfer(std::string path, const file* given, const_buffer head) noexcept
+        : opened(detail::file_opener::at(std::move(path))), from(given ? given : &opened) {
+        part.head = {const_cast<void*>(head.data), head.size};
+    }
+    transfer(const transfer&) = delete;
+    transfer& operator=(const transfer&) = delete;
+
+    [[nodiscard]] std::uint64_t left() const noexcept { return end - part.offset; }
+    [[nodiscard]] std::size_t all_left() const noexcept {
+        const std::uint64_t most = SIZE_MAX - part.head.size;
+        return part.head.size + static_cast<std::size_t>(std::min(left(), most));
+    }
 };
+
+std::int32_t open_file(transfer& with) noexcept { return detail::file_opener::open(with.opened); }
+
+std::int32_t read_piece(transfer& with) noexcept {
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(with.left(), piece_size));
+    const std::int32_t error = read_into_memory(with.part.fd, with.part.offset, size);
+    with.part.in_memory_until = with.part.offset + size;
+    return error;
+}
 
 /// A call that may wait for a disk. It is the socket's, which is in use meanwhile: a close waits
 /// for it, and then nothing is sent.
@@ -32,8 +53,7 @@ class disk_wait : public socket_io<disk_wait> {
 public:
     using work = std::int32_t (*)(transfer&) noexcept;
 
-    disk_wait(tcp_stream& on, transfer& with, const char* name, work what) noexcept
-        : socket_io(on, opcode::call), name_(name) {
+    disk_wait(tcp_stream& on, transfer& with, work what) noexcept : socket_io(on, opcode::call) {
         call_.run = [](helper_call& call) noexcept {
             auto& self = static_cast<call_type&>(call);
             self.result = self.what(*self.with);
@@ -53,9 +73,9 @@ public:
     }
     void value() const noexcept {}
     io_error describe(std::error_code error) const {
-        std::string what = call_.with->path;
-        if (call_.result == -EINVAL) what += ", not a regular file";
-        return io_error(error, name_, what);
+        const std::string& path = call_.with->from->path();
+        if (call_.what == &open_file) return detail::file_opener::failure(error, path);
+        return io_error(error, "read", path);
     }
 
 private:
@@ -65,7 +85,6 @@ private:
         std::int32_t result = 0;
     };
 
-    const char* name_;
     call_type call_;
 };
 
@@ -73,9 +92,7 @@ private:
 class file_wait : public socket_io<file_wait> {
 public:
     file_wait(tcp_stream& on, transfer& with) noexcept
-        : socket_io(on, opcode::send_file, &with.part,
-                    static_cast<std::size_t>(std::min<std::uint64_t>(with.left, SIZE_MAX)),
-                    op_flag::whole),
+        : socket_io(on, opcode::send_file, &with.part, with.all_left(), op_flag::whole),
           with_(with) {}
     std::error_code failure() const noexcept {
         if (result == -EAGAIN) return between_two();
@@ -85,60 +102,64 @@ public:
     bool value() const noexcept { return result == 0; }
     io_error describe(std::error_code error) const {
         const auto& peer = static_cast<const tcp_stream&>(socket_);
-        return io_error(error, "send_file", with_.path + " to " + peer.peer_endpoint().to_string());
+        return io_error(error, "send_file",
+                        with_.from->path() + " to " + peer.peer_endpoint().to_string());
     }
 
 private:
     transfer& with_;
 };
 
-std::int32_t open_file(transfer& with) noexcept {
-    const std::int32_t opened = with.file.open(with.path.c_str());
-    with.part.fd = with.file.descriptor();
-    return opened;
-}
-
-std::int32_t read_piece(transfer& with) noexcept {
-    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(with.left, piece_size));
-    const std::int32_t error = read_into_memory(with.part.fd, with.part.offset, size);
-    with.part.in_memory_until = with.part.offset + size;
-    return error;
-}
-
-std::uint64_t length_of(const transfer& what, std::uint64_t offset,
+std::uint64_t length_of(const file& what, std::uint64_t offset,
                         const std::optional<std::uint64_t>& length) {
-    const std::uint64_t size = what.file.size();
+    const std::uint64_t size = what.size();
     if (offset <= size && length.value_or(0) <= size - offset)
         return length.value_or(size - offset);
-    std::string wanted = what.path + " from " + std::to_string(offset);
+    std::string wanted = what.path() + " from " + std::to_string(offset);
     if (length) wanted += ", " + std::to_string(*length) + " bytes";
     throw io_error(errc::file_too_short, "send_file",
                    wanted + " (it has " + std::to_string(size) + ")");
+}
+
+// One coroutine, so that nobody else runs between two of its operations: a close() that comes
+// meanwhile meets one of them.
+task<std::uint64_t> transfer_file(tcp_stream& to, std::string path, const file* given,
+                                  const_buffer head, std::uint64_t offset,
+                                  std::optional<std::uint64_t> length) {
+    transfer what(std::move(path), given, head);
+    if (!given) {
+        disk_wait opening(to, what, &open_file);
+        co_await opening;
+    }
+    what.part.fd = what.from->native_handle();
+    what.part.offset = offset;
+    const std::uint64_t all = length_of(*what.from, offset, length);
+    what.end = offset + all;
+    while (what.all_left() > 0) {
+        file_wait sending(to, what);
+        const bool sent = co_await sending;
+        if (sent) continue;
+        disk_wait reading(to, what, &read_piece);
+        co_await reading;
+    }
+    co_return all;
 }
 
 }  // namespace
 
 task<std::uint64_t> tcp_stream::send_file(std::string path, std::uint64_t offset,
                                           std::optional<std::uint64_t> length) {
-    if (path.find('\0') != path.npos) {
-        throw_errno(EINVAL, "open",
-                    path.substr(0, path.find('\0')) + ", with a zero byte behind it");
-    }
-    transfer what(path);
-    disk_wait opened(*this, what, "open", &open_file);
-    co_await opened;
-    what.part.offset = offset;
-    what.left = length_of(what, offset, length);
-    const std::uint64_t all = what.left;
-    while (what.left > 0) {
-        file_wait sending(*this, what);
-        co_await sending;
-        what.left = offset + all - what.part.offset;
-        if (what.left == 0) break;
-        disk_wait read(*this, what, "read", &read_piece);
-        co_await read;
-    }
-    co_return all;
+    return transfer_file(*this, std::move(path), nullptr, std::string_view(), offset, length);
+}
+
+task<std::uint64_t> tcp_stream::send_file(const file& what, std::uint64_t offset,
+                                          std::optional<std::uint64_t> length) {
+    return transfer_file(*this, {}, &what, std::string_view(), offset, length);
+}
+
+task<std::uint64_t> tcp_stream::send_file(const_buffer head, const file& what, std::uint64_t offset,
+                                          std::optional<std::uint64_t> length) {
+    return transfer_file(*this, {}, &what, head, offset, length);
 }
 
 }  // namespace anel

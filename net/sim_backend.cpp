@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 void advance(operation& op, std::size_t moved) noexcept {
     op.size -= moved;
     if (op.code == opcode::send_file) {
-        static_cast<file_part*>(op.data)->offset += moved;
+        anel::advance(*static_cast<file_part*>(op.data), moved);
         return;
     }
     if (op.code != opcode::sendmsg) {
@@ -251,6 +251,10 @@ std::int32_t machine_backend::attempt_once(descriptor& at, operation& op) {
         case opcode::send_file: {
             // The files are those of the real system; only the network is simulated.
             const auto& part = *static_cast<const file_part*>(op.data);
+            if (part.head.size > 0) {
+                return connections.send(at, part.head.data,
+                                        shorter(fault::short_write, part.head.size));
+            }
             std::array<std::byte, 16 * 1024> piece;
             const std::int32_t got =
                 read_at(part.fd, part.offset, piece.data(), std::min(op.size, piece.size()));

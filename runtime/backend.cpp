@@ -23,7 +23,10 @@ bool memory_is_good(const operation& op) noexcept {
         case opcode::recv:
         case opcode::read_input:
         case opcode::send: return !poisoned(op.data, op.size);
-        case opcode::send_file: return !poisoned(op.data, sizeof(file_part));
+        case opcode::send_file: {
+            const auto& part = *static_cast<const file_part*>(op.data);
+            return !poisoned(op.data, sizeof part) && !poisoned(part.head.data, part.head.size);
+        }
         case opcode::accept:
         case opcode::connect: return !poisoned(op.data, sizeof(socket_address));
         case opcode::recvmsg:

@@ -281,7 +281,7 @@ void advance(operation& op, std::size_t moved) noexcept {
         return;
     }
     if (op.code == opcode::send_file) {
-        static_cast<file_part*>(op.data)->offset += moved;
+        advance(*static_cast<file_part*>(op.data), moved);
         return;
     }
     auto& data = *static_cast<message*>(op.data);

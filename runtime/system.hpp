@@ -12,6 +12,12 @@
 
 namespace anel {
 
+#ifdef MSG_MORE
+inline constexpr int more_follows = MSG_MORE;
+#else
+inline constexpr int more_follows = 0;
+#endif
+
 #ifdef MSG_NOSIGNAL
 inline constexpr int no_signal = MSG_NOSIGNAL;
 #else
@@ -52,6 +58,9 @@ int pin_thread(unsigned index) noexcept;
 /// Whether these bytes of a file can be had without waiting for a disk, as far as the system tells.
 /// What lies beyond the end of the file can.
 bool in_memory(int file, std::uint64_t offset, std::size_t size) noexcept;
+/// Reads what can be had without waiting for a disk. Returns bytes, 0 at the end of the file, or
+/// -errno: -EAGAIN and -EOPNOTSUPP when there may be more. Systems that cannot do it wait.
+std::int32_t read_at_once(int file, std::uint64_t offset, void* to, std::size_t size) noexcept;
 /// Sends bytes of a file on a non-blocking socket without bringing them into this process. Raises
 /// no SIGPIPE. Returns bytes, 0 at the end of the file, or -errno; -EOPNOTSUPP where it cannot be
 /// done.

@@ -140,6 +140,12 @@ bool in_memory(int file, std::uint64_t offset, std::size_t size) noexcept {
     return true;
 }
 
+std::int32_t read_at_once(int file, std::uint64_t offset, void* to, std::size_t size) noexcept {
+    const iovec into{to, size};
+    const ssize_t got = ::preadv2(file, &into, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+    return got < 0 ? -errno : static_cast<std::int32_t>(got);
+}
+
 std::int32_t send_uncopied(int socket, int file, std::uint64_t offset, std::size_t size) noexcept {
     const broken_pipe_kept_back guard;
     auto from = static_cast<off_t>(offset);

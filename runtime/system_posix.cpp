@@ -41,6 +41,11 @@ int pin_thread(unsigned) noexcept { return -ENOTSUP; }
 // Nothing tells: a read of a regular file is taken for one that does not wait.
 bool in_memory(int, std::uint64_t, std::size_t) noexcept { return true; }
 
+std::int32_t read_at_once(int file, std::uint64_t offset, void* to, std::size_t size) noexcept {
+    const ssize_t got = ::pread(file, to, size, static_cast<off_t>(offset));
+    return got < 0 ? -errno : static_cast<std::int32_t>(got);
+}
+
 std::int32_t send_uncopied(int, int, std::uint64_t, std::size_t) noexcept { return -EOPNOTSUPP; }
 
 wake_signal::wake_signal() { plain::make_pipe(reading_, writing_); }

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/uring.hpp"
 
+#include "runtime/file.hpp"
+
 #include <poll.h>
 #include <sys/ioctl.h>
 
@@ -71,11 +73,13 @@ bool uring::submit(operation& op) noexcept {
 // own operations on a descriptor that does not block may end with EAGAIN: so it does not stay that.
 std::int32_t uring::attempt_here(operation& op) noexcept {
     const std::size_t before = op.size;
+    const bool blocks =
+        op.code == opcode::send_file && !is_copied(*static_cast<const file_part*>(op.data), before);
     int on = 1;
-    if (op.code == opcode::send_file && ::ioctl(op.fd, FIONBIO, &on) < 0) return -errno;
+    if (blocks && ::ioctl(op.fd, FIONBIO, &on) < 0) return -errno;
     const std::int32_t result = attempt(op);
     on = 0;
-    if (op.code == opcode::send_file) (void)::ioctl(op.fd, FIONBIO, &on);
+    if (blocks) (void)::ioctl(op.fd, FIONBIO, &on);
     const effort done = effort_of(op, before, result);
     made_calls(done.calls, done.bytes);
     return result;

@@ -5,6 +5,7 @@
 // Tasks and waiting.
 #include <anel/channel.hpp>
 #include <anel/event.hpp>
+#include <anel/file.hpp>
 #include <anel/generator.hpp>
 #include <anel/mutex.hpp>
 #include <anel/offload.hpp>

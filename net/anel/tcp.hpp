@@ -9,6 +9,7 @@
 
 #include <anel/buffer.hpp>
 #include <anel/detached_stream.hpp>
+#include <anel/file.hpp>
 #include <anel/packed_endpoint.hpp>
 #include <anel/recv_buffer.hpp>
 #include <anel/socket.hpp>
@@ -140,6 +141,18 @@ public:
     ///          it is in memory: a sendfile(2) per mebibyte at most, and a turn of the loop.
     /// Source   sendfile(2), preadv2(2) with RWF_NOWAIT.
     [[nodiscard]] task<std::uint64_t> send_file(std::string path, std::uint64_t offset = 0,
+                                                std::optional<std::uint64_t> length = {});
+
+    /// The same with a file that is open: what is sent many times is opened once. `head` goes
+    /// first, as if it were one send: the header of a reply, say.
+    /// Returns  bytes of the file that were sent.
+    /// Lifetime `head` and `what` must outlive the co_await.
+    /// Cost     no allocation, and no helper thread while the file is in memory. 16 KiB at most are
+    ///          read and sent with the head in one call; more go by sendfile(2), after the head.
+    [[nodiscard]] task<std::uint64_t> send_file(const file& what, std::uint64_t offset = 0,
+                                                std::optional<std::uint64_t> length = {});
+    [[nodiscard]] task<std::uint64_t> send_file(const_buffer head, const file& what,
+                                                std::uint64_t offset = 0,
                                                 std::optional<std::uint64_t> length = {});
 
     /// Sends the bytes of all parts, in order, as if they were one: a header and a body, say.

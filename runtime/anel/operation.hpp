@@ -93,7 +93,7 @@ enum class opcode : std::uint8_t {
     send_batch,  ///< data: message_batch*. Result: how many of it were sent; the rest failed
     call,        ///< data: helper_call*, run on a helper thread
     resolve,     ///< data: name_lookup*
-    send_file,   ///< data: file_part*, advanced; size: bytes of it. -EAGAIN: not in memory
+    send_file,   ///< data: file_part*, advanced; size: bytes of it all. -EAGAIN: not in memory
     read_input,  ///< fd: no socket, but a terminal or a pipe. Result: bytes; 0 at its end
     // Control calls: a backend finishes them inside submit().
     open_socket,    ///< flags: socket_kind. Result: descriptor
@@ -171,6 +171,7 @@ struct message {
 /// What send_file works on. An attempt never waits for a disk: where the next bytes are not in
 /// memory it ends with -EAGAIN, and whoever asked has them read on a helper thread.
 struct file_part {
+    io_buffer head;        ///< goes first, and counts in the operation's size
     std::int32_t fd = -1;  ///< of the file
     std::uint64_t offset = 0;
     std::uint64_t in_memory_until = 0;  ///< bytes before this offset are known to be
