@@ -78,21 +78,23 @@ def virtual_machine(result, row, suite, seconds=1800):
 def make_initial(suite, place, row):
     """Unpacks a kernel, and makes the initial file system. Returns the kernel's path."""
     system = recipes.debian(row, suite, "amd64", "busybox-static kmod")
-    if not list((system.root / "boot").glob("vmlinuz-*")):
-        # The package itself wants an initramfs of Debian's; its files are enough.
+    unpacked = system.root / "opt/linux"
+    if not list(unpacked.glob("boot/vmlinuz-*")):
+        # Installing the package would make Debian's own initial file system; its files are enough.
         package = system.must("apt-get -q -y update >/dev/null && apt-cache depends "
-                              "linux-image-amd64 | sed -n 's/.*Depends: //p' | grep linux-image |"
+                              "linux-image-amd64 | sed -n 's/.*Depends: //p' | grep 'linux-image-[0-9]' |"
                               " head -n 1", 300).strip()
-        system.must(f"cd /tmp && apt-get -q download {package} && dpkg -x {package}_*.deb / && "
-                    f"rm {package}_*.deb && depmod $(ls /lib/modules | tail -n 1)", 600)
-    kernel = sorted((system.root / "boot").glob("vmlinuz-*"))[-1]
+        system.must(f"cd /tmp && apt-get -q download {package} && dpkg -x {package}_*.deb "
+                    f"/opt/linux && rm {package}_*.deb && cd /opt/linux && "
+                    "{ [ -e lib ] || ln -s usr/lib lib; } && depmod -b . $(ls lib/modules)", 600)
+    kernel = next(unpacked.glob("boot/vmlinuz-*"))
     version = kernel.name.removeprefix("vmlinuz-")
     tree = place / "tree"
     for folder in ("bin", "proc", "sys", "dev", "disk"):
         (tree / folder).mkdir(parents=True)
     shutil.copy(system.root / "bin/busybox", tree / "bin/busybox")
-    needed = system.must("for module in " + " ".join(MODULES) + "; do modprobe -S " + version +
-                         " --show-depends $module; done", 60)
+    needed = system.must("for module in " + " ".join(MODULES) + "; do modprobe -d /opt/linux -S "
+                         + version + " --show-depends $module; done", 60)
     names = []
     for path in dict.fromkeys(re.findall(r"^insmod (\S+)", needed, re.M)):  # in their order
         packed = (system.root / path.lstrip("/")).read_bytes()

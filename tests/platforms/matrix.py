@@ -23,6 +23,7 @@ import os
 import subprocess
 import sys
 import time
+import traceback
 
 import report
 from places import CannotMake, DoesNotBuild, HOME, REPOSITORY
@@ -49,6 +50,9 @@ def run_row(row):
         result.trouble = str(reason)
     except DoesNotBuild as reason:
         result.counts.fail("build", str(reason))
+    except Exception as fault:  # A row that goes wrong does not stop the others.
+        traceback.print_exc()
+        result.trouble = f"{type(fault).__name__}: {fault}"
     counts = result.counts
     record = {
         "row": row.name,

@@ -2,6 +2,7 @@
 a Result. What a row asks for stands in rows.py."""
 
 import re
+import shutil
 from dataclasses import dataclass, field
 
 from places import CannotMake, Debian, DoesNotBuild, HOME, JOBS, first_error, last_line
@@ -181,25 +182,27 @@ class Liburing:
 
     version: str
     pkg_config: str
-    headers: str
     libraries: str
 
 
 def unpack_liburing(system, suite, arch="amd64"):
     """Unpacks the packages of another suite or architecture; they need nothing newer than libc."""
-    other = debian("liburing", suite, "amd64", "")
-    other.must(f"dpkg --add-architecture {arch} && apt-get -q -y update && cd /tmp && "
-               f"rm -f *.deb && apt-get -q download liburing2:{arch} liburing-dev:{arch}", 300)
     place = f"/opt/liburing-{suite}-{arch}"
-    for package in sorted((other.root / "tmp").glob("liburing*.deb")):
-        (system.root / "tmp" / package.name).write_bytes(package.read_bytes())
-        system.must(f"dpkg -x /tmp/{package.name} {place} && rm /tmp/{package.name}", 60)
-    described = next((system.root / place.lstrip("/")).glob("usr/lib/*/pkgconfig/liburing.pc"))
+    inside = system.root / place.lstrip("/")
+    if not inside.is_dir():
+        other = debian("liburing", suite, "amd64", "")
+        other.must(f"dpkg --add-architecture {arch} && apt-get -q -y update && cd /tmp && "
+                   f"rm -f *.deb && apt-get -q download liburing2:{arch} liburing-dev:{arch}", 300)
+        for package in sorted((other.root / "tmp").glob("liburing*.deb")):
+            if other.root != system.root:
+                shutil.copy(package, system.root / "tmp")
+            system.must(f"dpkg -x /tmp/{package.name} {place} && rm /tmp/{package.name}", 60)
+    described = next(inside.glob("usr/lib/*/pkgconfig/liburing.pc"))
     text = described.read_text()
     described.write_text(re.sub(r"(=|\s|-[IL])/usr\b", rf"\1{place}/usr", text))
-    inside = "/" + str(described.parent.relative_to(system.root))
+    folder = "/" + str(described.parent.relative_to(system.root))
     version = re.search(r"^Version: (\S+)$", text, re.M)[1]
-    return Liburing(version, inside, f"{place}/usr/include", str(inside).removesuffix("/pkgconfig"))
+    return Liburing(version, folder, folder.removesuffix("/pkgconfig"))
 
 
 def mixed_liburing(result, row, built, others=(), suites=("conformance",), **how):
@@ -209,8 +212,7 @@ def mixed_liburing(result, row, built, others=(), suites=("conformance",), **how
     system = debian(row, "trixie", "amd64", "cmake ninja-build pkg-config ccache python3 g++ "
                     "libgtest-dev")
     first = unpack_liburing(system, built)
-    build = Build(system, result, row, pkg_config=first.pkg_config,
-                  flags=f"-isystem {first.headers}", **how)
+    build = Build(system, result, row, pkg_config=first.pkg_config, **how)
     build.make(*(f"{name}_tests" for name in suites))
     beside = [first, *(unpack_liburing(system, name) for name in others)]
     result.versions["liburing"] = first.version
