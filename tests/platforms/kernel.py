@@ -79,7 +79,7 @@ def make_initial(suite, place, row):
     """Unpacks a kernel, and makes the initial file system. Returns the kernel's path."""
     system = recipes.debian(row, suite, "amd64", "busybox-static kmod")
     unpacked = system.root / "opt/linux"
-    if not list(unpacked.glob("boot/vmlinuz-*")):
+    if not list(unpacked.glob("lib/modules/*/modules.dep")):
         # Installing the package would make Debian's own initial file system; its files are enough.
         package = system.must("apt-get -q -y update >/dev/null && apt-cache depends "
                               "linux-image-amd64 | sed -n 's/.*Depends: //p' | grep 'linux-image-[0-9]' |"
@@ -87,8 +87,8 @@ def make_initial(suite, place, row):
         system.must(f"cd /tmp && apt-get -q download {package} && dpkg -x {package}_*.deb "
                     f"/opt/linux && rm {package}_*.deb && cd /opt/linux && "
                     "{ [ -e lib ] || ln -s usr/lib lib; } && depmod -b . $(ls lib/modules)", 600)
-    kernel = next(unpacked.glob("boot/vmlinuz-*"))
-    version = kernel.name.removeprefix("vmlinuz-")
+    version = next(unpacked.glob("lib/modules/*")).name
+    kernel = next(path for path in unpacked.rglob("vmlinuz*") if path.is_file())
     tree = place / "tree"
     for folder in ("bin", "proc", "sys", "dev", "disk"):
         (tree / folder).mkdir(parents=True)

@@ -14,7 +14,9 @@ stays mounted and nothing goes on running. The sources in a system are a copy.
 import os
 import shlex
 import shutil
+import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -45,25 +47,27 @@ def say(text):
     print(f"   {text}", flush=True)
 
 
-def run(command, timeout, log=None, cwd=None):
-    """Runs a command to its end or for `timeout` seconds. Returns its exit code and its output."""
+def run(command, timeout, log=None):
+    """Runs a command to its end or for `timeout` seconds. Returns its exit code and its output.
+
+    What it prints stands in the file `log` as soon as it is printed."""
     started = time.monotonic()
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, cwd=cwd, start_new_session=True) as process:
-        try:
-            output, _ = process.communicate(timeout=timeout)
-            code = process.returncode
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            output, _ = process.communicate()
-            code = 124
-    text = output.decode(errors="replace")
-    if code == 124:
-        text += f"\nended after {timeout} s\n"
-    if log:
-        with open(log, "a", encoding="utf-8") as file:
-            file.write(f"$ {shlex.join(map(str, command))[-2000:]}\n{text}"
-                       f"-> {code}, {time.monotonic() - started:.0f} s\n\n")
+    with open(log, "a+b") if log else tempfile.TemporaryFile() as output:
+        output.write(f"$ {shlex.join(map(str, command))[-2000:]}\n".encode())
+        output.flush()
+        begin = output.seek(0, os.SEEK_END)
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
+                              stderr=subprocess.STDOUT, start_new_session=True) as process:
+            try:
+                code = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                code = 124
+        output.seek(begin)
+        text = output.read().decode(errors="replace")
+        if code == 124:
+            text += f"\nended after {timeout} s\n"
+        output.write(f"-> {code}, {time.monotonic() - started:.0f} s\n\n".encode())
     return code, text
 
 
