@@ -24,13 +24,23 @@ std::string per_pass(double allocations) {
     return allocations < 0.005 ? "0" : format("%.2f", allocations);
 }
 
+/// What a run that failed says, or null. Google Benchmark 1.8 changed the names.
+template <class Run>
+const std::string* failure_of(const Run& run) {
+    if constexpr (requires { run.error_occurred; }) {
+        return run.error_occurred ? &run.error_message : nullptr;
+    } else {
+        return run.skipped ? &run.skip_message : nullptr;
+    }
+}
+
 }  // namespace
 
 void pair_reporter::ReportRuns(const std::vector<Run>& runs) {
     for (const Run& run : runs) {
         const std::string name = run.run_name.function_name;
-        if (run.error_occurred) {
-            errors_ += "! " + name + ": " + run.error_message + "\n";
+        if (const std::string* failure = failure_of(run)) {
+            errors_ += "! " + name + ": " + *failure + "\n";
         } else if (run.run_type == Run::RT_Iteration) {
             figures& all = figures_[name];
             const bool elapsed = run.run_name.time_type == "real_time";

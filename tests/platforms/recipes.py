@@ -5,8 +5,8 @@ import re
 import shutil
 from dataclasses import dataclass, field
 
-from places import CannotMake, Debian, DoesNotBuild, HOME, JOBS, first_error, last_line
-from suites import Counts, run_suite
+from places import Debian, DoesNotBuild, HOME, JOBS, first_error
+from suites import Counts, count_ctest, count_unittest, run_suite
 
 SUITES = ("runtime", "net", "sim", "conformance")
 PEERS = ("tcp_echo", "udp_echo", "request_reply", "request_reply_client", "request_reply_udp",
@@ -86,61 +86,29 @@ def debian(row, suite, arch, packages, **more):
     return system
 
 
-def bare(result, row, suite, environment=None):
+def bare(result, row, suite, **environment):
     """The two commands of README.md on a system with nothing installed."""
     system = debian(row, suite, "amd64", "", name=row, fresh=True)
-    for command, seconds in (("./dev demo", 3600), ("./dev test", 5400)):
-        code, text = system.run(command, seconds, **(environment or {}))
-        name = command.removeprefix("./dev ")
-        if command == "./dev test":
-            counted = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", text, re.M)
-            if not counted:
-                raise CannotMake(f"{command}: {first_error(text)}")
-            passed, failed, skipped = counted[-1]
-            result.counts.passed += int(passed)
-            names = re.findall(r"^\s+\d+ - (\S+) \((?:Failed|Timeout|.*Exc.*)\)", text, re.M)
-            for test in names[:int(failed)]:
-                result.counts.fail(test, said_about(text, test))
-            for test in re.findall(r"^\s+\d+ - (\S+) \(Skipped\)", text, re.M)[:int(skipped or 0)]:
-                result.counts.skipped[test] = "see the log"
-        elif code:
-            result.counts.fail(name, first_error(text))
-        else:
-            result.counts.passed += 1
-    text = system.must("cat /etc/debian_version; grep CMAKE_CXX_COMPILER:STRING "
-                       "build/release/CMakeCache.txt | sed 's/.*=//' | xargs -I{} sh -c "
-                       "'{} --version' | head -n 1; cmake --version | head -n 1; "
-                       "pkg-config --modversion liburing", 60)
-    version, compiler, cmake, liburing = text.splitlines()[:4]
-    result.versions.update(debian=version, compiler=compiler, cmake=cmake.split()[-1],
-                           liburing=liburing)
-
-
-def said_about(text, test):
-    """What ctest printed for a test that failed."""
-    found = re.search(rf"^ *\d+/\d+ Test +#\d+: {re.escape(test)} .*?\n(.*?)^ +(?:Start|\d+/\d+)",
-                      text, re.M | re.S)
-    return " ".join(found[1].split())[-300:] if found else "see the log"
+    code, text = system.run("./dev demo", 3600, **environment)
+    if code:
+        result.counts.fail("./dev demo", first_error(text))
+    else:
+        result.counts.passed += 1
+    code, text = system.run("./dev test", 5400, **environment)
+    result.counts.add(count_ctest(code, text))
+    found = system.must(
+        "cat /etc/debian_version; cmake --version | head -n 1; pkg-config --modversion liburing; "
+        "$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' build/release/CMakeCache.txt) --version", 60)
+    names = ("debian", "cmake", "liburing", "compiler")
+    result.versions.update(zip(names, found.replace("cmake version ", "").splitlines()))
 
 
 def run_examples(build, peers, before="", **environment):
     """The end-to-end tests of some examples: each against peers of this machine, both ways."""
     for peer in peers:
-        command = (f"cd tests/e2e && {before} env ANEL_BIN={build.folder} "
-                   f"python3 -B -m unittest test_{peer}")
-        code, text = build.system.run(command, 900, **environment)
-        found = re.search(r"Ran (\d+) tests?", text)
-        ran = int(found[1]) if found else 0
-        failures = re.findall(r"^(?:FAIL|ERROR): (\w+) \(([\w.]+)\)\n(?:-+)\n(.*?)^(?:=|-)", text,
-                              re.M | re.S)
-        skipped = int((re.search(r"skipped=(\d+)", text) or [0, 0])[1])
-        for test, where, said in failures:
-            build.result.counts.fail(f"e2e.{where}.{test}", last_line(said))
-        if code and not failures:
-            build.result.counts.fail(f"e2e.{peer}", last_line(text))
-        for number in range(skipped):
-            build.result.counts.skipped[f"e2e.{peer}.{number}"] = "see the log"
-        build.result.counts.passed += max(0, ran - len(failures) - skipped)
+        code, text = build.system.run(f"cd tests/e2e && {before} env ANEL_BIN={build.folder} "
+                                      f"python3 -B -m unittest -v test_{peer}", 900, **environment)
+        build.result.counts.add(count_unittest(code, text), "e2e.")
 
 
 def crossed(result, row, arch, triple, qemu="", suites=SUITES, peers=PEERS, **how):

@@ -29,7 +29,7 @@ def row(recipe, name, says, cheap=False, **how):
 row(recipes.bare, "debian12-bare", "./dev demo, ./dev test on a bare Debian 12", suite="bookworm")
 row(recipes.bare, "debian13-bare", "./dev demo, ./dev test on a bare Debian 13", suite="trixie")
 row(recipes.bare, "debian13-bare-gcc", "the same with g++ instead of clang", suite="trixie",
-    environment={"ANEL_CXX": "g++"})
+    ANEL_CXX="g++")
 
 # --- compilers, C++ libraries and releases of liburing and CMake, each as its Debian has it -------
 
@@ -41,7 +41,7 @@ row(recipes.native, "debian12-clang16-libc++", "clang 16 with its libc++", suite
     flags="-stdlib=libc++", own_gtest=True)
 row(recipes.native, "debian12-clang19", "clang 19, -O3 with ThinLTO", suite="bookworm",
     packages="clang-19 lld-19 llvm-19", compiler="clang++-19", optimise="-O3",
-    cmake=("-DCMAKE_CXX_FLAGS=-flto=thin", "-DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld-19",
+    flags="-flto=thin", cmake=("-DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld-19",
            "-DCMAKE_AR=/usr/bin/llvm-ar-19", "-DCMAKE_RANLIB=/usr/bin/llvm-ranlib-19"))
 row(recipes.native, "debian13-gcc14", "g++ 14, the compiler of Debian 13", suite="trixie")
 row(recipes.native, "debian13-gcc13-cxx23", "g++ 13, C++23", suite="trixie", packages="g++-13",

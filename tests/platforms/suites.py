@@ -1,4 +1,4 @@
-"""Runs test programs of googletest, and counts what they say."""
+"""Counts what test runners say: googletest, ctest and Python's unittest."""
 
 import re
 
@@ -71,4 +71,41 @@ def run_suite(run, program, seconds, only=""):
             counts.fail(program, f"exit code {code}: {text.strip()[-300:]}")
         return counts
     counts.fail(program, f"given up after {RUNS_MAX} runs")
+    return counts
+
+
+def count_ctest(code, text):
+    """Counts a run of `./dev test`."""
+    counts = Counts()
+    found = re.findall(r"^(\d+) passed, (\d+) failed", text, re.M)
+    if not found:
+        counts.fail("./dev test", f"exit code {code}: {text.strip()[-300:]}")
+        return counts
+    counts.passed = int(found[-1][0])
+    for name, verdict in re.findall(r"^\s+\d+ - (\S+) \((\w+).*\)$", text, re.M):
+        if verdict in ("Skipped", "Disabled"):
+            counts.skipped[name] = "see the log"
+        else:
+            said = re.search(rf"Test +#\d+: {re.escape(name)} .*?\n(.*?)^ +(?:Start|\d+/\d+) ",
+                             text, re.M | re.S)
+            counts.fail(name, " ".join(said[1].split())[-400:] if said else "see the log")
+    for _ in range(int(found[-1][1]) - len(counts.failed)):
+        counts.fail("./dev test", "see the log")
+    return counts
+
+
+def count_unittest(code, text):
+    """Counts a run of `python3 -m unittest -v`."""
+    counts = Counts()
+    for name, verdict in re.findall(r"^(\w+) \(.*?\)(?:\n.*?)? \.\.\. (ok|FAIL|ERROR|skipped .*)$",
+                                    text, re.M):
+        if verdict == "ok":
+            counts.passed += 1
+        elif verdict.startswith("skipped"):
+            counts.skipped[name] = verdict.removeprefix("skipped ").strip("'\"")
+        else:
+            said = re.search(rf"^{verdict}: {name} .*?\n-+\n(.*?)^[=-]+$", text, re.M | re.S)
+            counts.fail(name, said[1].strip().splitlines()[-1] if said else verdict)
+    if code and not counts.failed:
+        counts.fail("unittest", f"exit code {code}: {text.strip()[-300:]}")
     return counts
