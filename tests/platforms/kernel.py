@@ -1,8 +1,9 @@
-"""Rows that boot another kernel: a virtual machine with the tests that were built in Debian 12.
+"""Rows that boot another kernel, in a virtual machine: the conformance tests, on io_uring, as they
+were built in Debian 12.
 
 The kernel is the one of a Debian release, with its modules. A small initial file system holds
-busybox and those modules; it mounts the disk, an ext4 with the programs, the libraries they need
-and /etc/hosts, and runs them there. All that comes back is what the console says."""
+busybox and those modules; it mounts the disk, an ext4 with the tests, the libraries they need and
+/etc/hosts, and runs them there. All that comes back is what the console says."""
 
 import lzma
 import re
@@ -12,10 +13,9 @@ import subprocess
 import recipes
 from ladder import built
 from places import CannotMake, HOME, need_program, run
-from suites import Counts, count_lines, ENDED
+from suites import count_lines, ENDED
 
 MODULES = ("virtio_pci", "virtio_blk", "ext4")
-SUITES = ("runtime", "net", "sim", "conformance")
 
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -31,11 +31,7 @@ sync; poweroff -f
 
 RUN = """export PATH=/bin HOME=/root ANEL_TEST_PATIENCE=10
 ulimit -n 65536
-for suite in {suites}; do
-    echo "== $suite"
-    timeout {seconds} /tests/${{suite}}_tests --gtest_color=no
-    echo "== end $?"
-done
+timeout {seconds} /conformance_tests --gtest_color=no '--gtest_filter=*/io_uring'
 """
 
 
@@ -44,7 +40,7 @@ def virtual_machine(result, row, suite, seconds=1800):
     need_program("mke2fs", "e2fsprogs")
     need_program("cpio", "cpio")
     build = built(result, row)
-    build.make(*(f"{name}_tests" for name in SUITES))
+    build.make("conformance_tests")
     place = HOME / "machines" / row
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
@@ -57,22 +53,18 @@ def virtual_machine(result, row, suite, seconds=1800):
          "-m", "2048", "-nographic", "-no-reboot", "-net", "none",
          "-kernel", kernel, "-append", "console=ttyS0 quiet panic=-1",
          "-initrd", place / "initial",
-         "-drive", f"file={place / 'disk'},if=virtio,format=raw"], len(SUITES) * seconds + 300,
+         "-drive", f"file={place / 'disk'},if=virtio,format=raw"], seconds + 300,
         HOME / "logs" / f"{row}.log")
     console = console.replace("\r", "")
     released = re.search(r"^kernel (\S+)$", console, re.M)
     if not released:
         raise CannotMake(f"the machine did not start: {code}, {console.strip()[-200:]}")
     result.versions["kernel"] = released[1]
-    for name in SUITES:
-        part = re.search(rf"^== {name}$(.*?)^== end (\d+)$", console, re.M | re.S)
-        counts = Counts()
-        _, unfinished = count_lines(part[1] if part else "", counts)
-        if unfinished:
-            counts.fail(*unfinished)
-        elif not part or not ENDED.search(part[1]):
-            counts.fail(f"{name}_tests", "did not end")
-        result.counts.add(counts, f"{name}.")
+    _, unfinished = count_lines(console, result.counts)
+    if unfinished:
+        result.counts.fail(*unfinished)
+    elif not ENDED.search(console):
+        result.counts.fail("conformance_tests", "did not end")
 
 
 def make_initial(suite, place, row):
@@ -113,17 +105,17 @@ def make_disk(build, place, seconds):
     inside = f"/tmp/{place.name}"
     tree = build.system.root / inside.lstrip("/")
     shutil.rmtree(tree, ignore_errors=True)
-    for folder in ("bin", "tests", "etc", "proc", "sys", "dev", "tmp", "root"):
+    for folder in ("bin", "etc", "proc", "sys", "dev", "tmp", "root"):
         (tree / folder).mkdir(parents=True)
-    programs = " ".join(f"{build.folder}/tests/{name}_tests" for name in SUITES)
-    needed = set(re.findall(r"(/lib\S+)", build.system.must(f"ldd {programs}", 60)))
-    build.system.must(f"cp -L --parents {' '.join(needed)} {inside} && cp {programs} "
-                      f"{inside}/tests", 60)
+    program = f"{build.folder}/tests/conformance_tests"
+    needed = set(re.findall(r"(/lib\S+)", build.system.must(f"ldd {program}", 60)))
+    build.system.must(f"cp -L --parents {' '.join(needed)} {inside} && cp {program} {inside}", 60)
     shutil.copy(place / "tree/bin/busybox", tree / "bin/busybox")
     for name in ("sh", "timeout", "uname"):
         (tree / "bin" / name).symlink_to("busybox")
     (tree / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
     (tree / "run.sh").write_text('echo "kernel $(uname -r)"\n' + RUN.format(
-        suites=" ".join(SUITES), seconds=seconds))
-    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", tree, place / "disk", "1G"], check=True)
+        seconds=seconds))
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", tree, place / "disk", "1G"], check=True,
+                   capture_output=True)
     shutil.rmtree(tree)

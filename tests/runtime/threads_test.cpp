@@ -91,9 +91,13 @@ void threads::ping_pong(int rounds, std::chrono::nanoseconds spin) {
     second.join();
 }
 
-TEST_P(threads, ping_pong_between_two_loops_loses_no_wake_up) { ping_pong(20'000, 0ns); }
+TEST_P(threads, ping_pong_between_two_loops_loses_no_wake_up) {
+    ping_pong(test::rounds(20'000), 0ns);
+}
 
-TEST_P(threads, nor_between_two_that_look_before_they_sleep) { ping_pong(20'000, 50us); }
+TEST_P(threads, nor_between_two_that_look_before_they_sleep) {
+    ping_pong(test::rounds(20'000), 50us);
+}
 
 TEST_P(threads, post_to_a_loop_that_has_ended_is_refused) {
     std::optional<poster> kept;

@@ -75,7 +75,7 @@ inline constexpr std::size_t sanitizer_threads = 0;
 #endif
 
 /// How often something is tried: `times`, or less where each try takes longer.
-constexpr int rounds(int times) { return slow_build ? times / 5 : times; }
+inline int rounds(int times) { return std::max(1, times / (slow_build ? 5 : 1) / slowness()); }
 
 /// Whether this run may take its time: `./dev check --long`.
 inline const bool long_run = std::getenv("ANEL_LONG") != nullptr;
