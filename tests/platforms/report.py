@@ -37,10 +37,10 @@ def page(rows, results):
             lines.append(f"| `{row.name}` | {row.says} | not known | | | |")
             continue
         found = json.loads(path.read_text())
-        state = {"not made": "not known"}.get(found["outcome"], found["outcome"])
+        state = "not known" if found["outcome"] == "not made" else found["outcome"]
         counts = f"{found['passed']}, {len(found['failed'])}, {len(found['skipped'])}"
-        if found["outcome"] == "not made":
-            counts = found["error"][:100].replace("|", "\\|")
+        if found["error"]:
+            state += ": " + " ".join(found["error"].split())[:160].replace("|", "\\|")
         versions = "; ".join(shown(name, text) for name, text in found["versions"].items())
         lines.append(f"| `{row.name}` | {row.says} | {state} | {counts} | {versions} | "
                      f"{found['date']} |")
