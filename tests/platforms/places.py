@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-HOME = Path(os.environ.get("ANEL_MATRIX_DIR") or
-            Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "anel-matrix")
+CACHE = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+HOME = Path(os.environ.get("ANEL_MATRIX_DIR") or Path(CACHE) / "anel-matrix").resolve()
 MIRROR = os.environ.get("ANEL_MATRIX_MIRROR", "http://deb.debian.org/debian")
 JOBS = os.environ.get("ANEL_MATRIX_JOBS") or str(os.cpu_count() or 2)
 
@@ -133,6 +133,7 @@ class Debian:
             half.rename(base)
         for folder in (HOME / "debs" / "partial", HOME / "ccache", self.root.parent):
             folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.root, ignore_errors=True)  # what an interrupted run left
         subprocess.run(["cp", "-a", base, self.root], check=True)
         (self.root / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
         if os.path.exists("/etc/resolv.conf"):
@@ -159,16 +160,14 @@ class Debian:
             raise failure(f"{command.split(' &&')[0][:60]}: {first_error(text)}")
         return text
 
-    def install(self, packages, foreign=()):
-        """Installs packages, once; `foreign` are architectures beside the system's own."""
+    def install(self, packages):
+        """Installs packages, once."""
         marker = self.root / "installed"
         have = set(marker.read_text().split()) if marker.exists() else set()
         missing = [name for name in packages.split() if name not in have]
         if not missing:
             return
         say(f"installing {' '.join(missing)} in {self.root.name}")
-        for arch in foreign:
-            self.must(f"dpkg --add-architecture {arch}", 30)
         self.must("apt-get -q -y update", 300)
         self.must("DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends "
                   + " ".join(missing), 1800)
