@@ -17,6 +17,7 @@ SPDX-License-Identifier: MIT
 
 import argparse
 import datetime
+import fcntl
 import fnmatch
 import json
 import os
@@ -106,8 +107,11 @@ def main():
         return 2
     for folder in ("results", "logs"):
         (HOME / folder).mkdir(parents=True, exist_ok=True)
-    print(f"{len(chosen)} rows, in {HOME}")
-    records = [run_row(row) for row in chosen]
+    print(f"{len(chosen)} rows, in {HOME}", flush=True)
+    # Rows share systems, and the sources in them are those of the last run.
+    with open(HOME / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        records = [run_row(row) for row in chosen]
     print_table(records)
     bad = [record for record in records if record["outcome"] in ("failed", "not made")]
     print(f"{len(records) - len(bad)} rows passed, {len(bad)} failed")
