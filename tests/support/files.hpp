@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 namespace anel::test {
@@ -47,6 +49,21 @@ public:
         EXPECT_EQ(::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
 #endif
         ::close(fd);
+    }
+    /// Whether any of it is in memory. Unlike a read that must not wait, the question has no effect.
+    [[nodiscard]] bool is_in_memory() const {
+#if defined(__linux__) && !defined(ANEL_POSIX_ONLY)
+        const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+        const auto size = static_cast<std::size_t>(::lseek(fd, 0, SEEK_END));
+        void* mapping = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+        std::vector<unsigned char> pages(size / 4096 + 1);
+        EXPECT_EQ(::mincore(mapping, size, pages.data()), 0);
+        ::munmap(mapping, size);
+        ::close(fd);
+        return std::any_of(pages.begin(), pages.end(), [](auto page) { return (page & 1) != 0; });
+#else
+        return true;
+#endif
     }
     /// Has its beginning in memory again.
     void read_until(std::size_t size) const {

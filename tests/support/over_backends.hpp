@@ -220,8 +220,9 @@ protected:
 
     void TearDown() override {
         ::alarm(0);
-        // Only a name lookup that was left behind may still hold one, until it has its answer.
-        const auto deadline = std::chrono::steady_clock::now() + 5s;
+        // Only a name lookup that was left behind may still hold one, until it has its answer or
+        // the resolver has asked twice for 5 s.
+        const auto deadline = std::chrono::steady_clock::now() + 15s;
         while (count_descriptors() != descriptors_ && std::chrono::steady_clock::now() < deadline) {
             std::this_thread::yield();
         }
