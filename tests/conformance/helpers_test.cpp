@@ -117,6 +117,15 @@ TEST_P(helpers, a_call_has_the_signal_mask_of_the_thread_that_made_it) {
     });
 }
 
+// A process that was not started is -1, which is every process for kill(2).
+int ended_by_sigterm(pid_t child) {
+    if (child <= 0) return -1;
+    ::kill(child, SIGTERM);
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    return status;
+}
+
 TEST_P(helpers, a_process_started_in_a_call_takes_signals) {
     run([&]() -> task<> {
         const auto forked = [] {
@@ -127,7 +136,7 @@ TEST_P(helpers, a_process_started_in_a_call_takes_signals) {
             return child;
         };
         const auto spawned = [] {
-            pid_t child = -1;
+            pid_t child = 0;
             char name[] = "cat";
             char* arguments[] = {name, nullptr};
             int ends[2] = {};
@@ -135,20 +144,17 @@ TEST_P(helpers, a_process_started_in_a_call_takes_signals) {
             posix_spawn_file_actions_t actions;
             ::posix_spawn_file_actions_init(&actions);
             ::posix_spawn_file_actions_adddup2(&actions, ends[0], 0);
-            EXPECT_EQ(::posix_spawnp(&child, name, &actions, nullptr, arguments, environ), 0);
+            const int error = ::posix_spawnp(&child, name, &actions, nullptr, arguments, environ);
+            EXPECT_EQ(error, 0) << name;
             ::posix_spawn_file_actions_destroy(&actions);
             ::close(ends[0]);
             // Its end of the pipe stays open until the child is gone: it can end by a signal alone.
-            ::kill(child, SIGTERM);
-            int status = 0;
-            EXPECT_EQ(::waitpid(child, &status, 0), child);
+            const int status = error == 0 ? ended_by_sigterm(child) : -1;
             ::close(ends[1]);
             return status;
         };
         const pid_t child = co_await offload(forked);
-        ::kill(child, SIGTERM);
-        int status = 0;
-        EXPECT_EQ(::waitpid(child, &status, 0), child);
+        int status = ended_by_sigterm(child);
         EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) << status;
         status = co_await offload(spawned);
         EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) << status;
