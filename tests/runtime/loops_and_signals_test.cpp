@@ -329,6 +329,8 @@ TEST_P(loops_and_signals, a_child_that_goes_on_in_the_loop_of_its_parent_is_stop
 // --- how a program says that a signal ended it ---------------------------------------------------
 
 TEST_P(loops_and_signals, run_returns_the_code_of_a_signal_only_when_asked_and_only_if_cut_short) {
+    // A shell that runs this in the background has it ignore SIGINT, which would then stay ignored.
+    std::signal(SIGINT, SIG_DFL);
     const auto job = [](int number) -> task<> {
         std::raise(number);
         co_await sleep_until(never);
