@@ -2,7 +2,7 @@
 
 import re
 
-LINE = re.compile(r"\[ (RUN|      OK|  FAILED|  SKIPPED) +\] ([\w/]+\.[\w/]+)")
+LINE = re.compile(r"\[ +(RUN|OK|FAILED|SKIPPED) +\] ([\w/]+\.[\w/]+)")
 ENDED = re.compile(r"\[==========\] .* ran\.")
 RUNS_MAX = 8  # A test that crashes or hangs ends its program, which then goes on with the others.
 
@@ -37,7 +37,7 @@ def count_lines(text, counts):
         if not found:
             said.append(line.strip())
             continue
-        verdict, name = found[1].strip(), found[2]
+        verdict, name = found[1], found[2]
         if verdict == "RUN":
             current, said = name, []
         elif name == current:  # What follows the last test names those that failed once more.
@@ -67,7 +67,7 @@ def run_suite(run, program, seconds, only=""):
             counts.fail(name, f"ended the program with {code}: {said}")
             done.append(name)
             continue
-        if not ENDED.search(text):
+        if not ENDED.search(text) or (code and not counts.failed):
             counts.fail(program, f"exit code {code}: {text.strip()[-300:]}")
         return counts
     counts.fail(program, f"given up after {RUNS_MAX} runs")
