@@ -65,9 +65,9 @@ spawned::handle_type signal_hub::receive(signal_hub& hub) {
         signal_watch& watch;
         ~guard() { watch.remove_all(); }
     } on_exit{hub.watch_};
-    // What the first turn spawned begins before a signal can end it: a serve() that never began
-    // could not answer what stands in its backlog.
-    co_await yield();
+    // The whole first turn, and what it spawned, comes before a signal can end it: a serve() that
+    // never began could not answer what stands in its backlog.
+    co_await sleep_for(duration::zero());
     for (;;) {
         std::byte number{};
         byte_wait arrival(hub.watch_.descriptor(), number);

@@ -109,6 +109,8 @@ class Backend_choice(harness.End_to_end):
         echo.client().assert_echo(b"without a ring")
 
     def test_a_ring_that_may_be_made_and_not_used_is_done_without(self):
+        if harness.io_uring_refusal():
+            self.skipTest(harness.io_uring_refusal())
         for name, call in (("enter", IO_URING_ENTER), ("setup", harness.IO_URING_SETUP)):
             with self.subTest(name):
                 server = self.server(

@@ -74,8 +74,8 @@ def make_initial(suite, place, row):
     if not list(unpacked.glob("lib/modules/*/modules.dep")):
         # Installing the package would make Debian's own initial file system; its files are enough.
         package = system.must("apt-get -q -y update >/dev/null && apt-cache depends "
-                              "linux-image-amd64 | sed -n 's/.*Depends: //p' | grep 'linux-image-[0-9]' |"
-                              " head -n 1", 300).strip()
+                              "linux-image-amd64 | sed -n 's/.*Depends: //p' | "
+                              "grep 'linux-image-[0-9]' | head -n 1", 300).strip()
         system.must(f"cd /tmp && apt-get -q download {package} && dpkg -x {package}_*.deb "
                     f"/opt/linux && rm {package}_*.deb && cd /opt/linux && "
                     "{ [ -e lib ] || ln -s usr/lib lib; } && depmod -b . $(ls lib/modules)", 600)

@@ -50,7 +50,7 @@ public:
 #endif
         ::close(fd);
     }
-    /// Whether any of it is in memory. Unlike a read that must not wait, the question has no effect.
+    /// Whether any of it is in memory. Unlike a read that must not wait, asking has no effect.
     [[nodiscard]] bool is_in_memory() const {
 #if defined(__linux__) && !defined(ANEL_POSIX_ONLY)
         const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
@@ -60,7 +60,8 @@ public:
         EXPECT_EQ(::mincore(mapping, size, pages.data()), 0);
         ::munmap(mapping, size);
         ::close(fd);
-        return std::any_of(pages.begin(), pages.end(), [](auto page) { return (page & 1) != 0; });
+        const auto is_there = [](unsigned char page) { return (page & 1) != 0; };
+        return std::any_of(pages.begin(), pages.end(), is_there);
 #else
         return true;
 #endif
