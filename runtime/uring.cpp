@@ -183,6 +183,9 @@ void uring::flush_waiting() noexcept {
             waker_armed_ = true;
         }
     }
+    if (!being_cancelled_.empty() && now() >= ask_again_at_) {
+        unsent_cancels_.splice(being_cancelled_);
+    }
     while (suspension* first = unsent_cancels_.front()) {
         auto& op = static_cast<operation&>(*first);
         const bool arrived = (op.flags & in_kernel) == 0;  // there is nothing to cancel any more
@@ -236,6 +239,7 @@ void uring::wait(time_point until, op_queue& done) noexcept {
     turn_ += 1;
     helpers_.collect(ended_);
     flush_waiting();
+    if (!being_cancelled_.empty()) until = std::min(until, ask_again_at_);
     // What the kernel has not been told of cannot wake a sleeper.
     const bool all_told =
         waker_armed_ && starved_.empty() && unsent_cancels_.empty() && !can_feed_more();
@@ -288,6 +292,7 @@ void uring::completed(operation& op, std::int32_t result, std::uint32_t flags) n
     ANEL_ASSERT(op.state == op_state::in_flight);
     if ((flags & notice) != 0) return noticed(op, result);
     op.flags &= ~in_kernel;
+    if (op.cancel_wanted && being_cancelled_.remove(op)) op.owed -= 1;
     if ((flags & IORING_CQE_F_MORE) != 0) op.flags += 1U << notices_shift;  // owed in its place
     else op.owed -= 1;
     // EINTR: from a worker thread of the kernel, where a connect to a full backlog sits: a cancel
@@ -338,11 +343,15 @@ void uring::put_off(operation& op) noexcept {
 
 // The operation's own completion tells how it ended. The kernel may not find one that is on its way
 // from the first try to where it will wait, as a connect to a unix listener whose backlog is full
-// is: then it is asked again with the next turn, or the operation would stay for ever.
+// is: then it is asked again with the next turn, or the operation would stay for ever. A thread of
+// the kernel that is about to wait may miss that it was interrupted (seen on 6.1): where the answer
+// is only that one is at it (EALREADY), it is asked again after a pause.
 void uring::cancelled(operation& op, std::int32_t answer) noexcept {
     const bool still_there = (op.flags & in_kernel) != 0;
-    if (answer == -ENOENT && still_there) unsent_cancels_.push(op);
-    else owed_one_less(op);
+    if (answer == -ENOENT && still_there) return unsent_cancels_.push(op);
+    if (answer != -EALREADY || !still_there) return owed_one_less(op);
+    if (being_cancelled_.empty()) ask_again_at_ = after(now(), std::chrono::milliseconds(1));
+    being_cancelled_.push(op);
 }
 
 void uring::owed_one_less(operation& op) noexcept {

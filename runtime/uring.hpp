@@ -109,6 +109,8 @@ private:
     bool must_enter_to_reap_ = false;  // no TASKRUN flag: only a system call shows what is there
     op_queue starved_;                 // in flight, but not yet in the submission queue
     op_queue unsent_cancels_;          // operations whose cancel found no room
+    op_queue being_cancelled_;         // cancelled while a thread of the kernel was at them
+    time_point ask_again_at_{};        // for these
     op_queue ended_;
 
     inbox_table inboxes_;

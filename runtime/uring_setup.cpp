@@ -40,6 +40,7 @@ constexpr named_opcode opcodes_needed[] = {
     {IORING_OP_POLL_ADD, "poll"},
     {IORING_OP_POLL_REMOVE, "poll removal"},
     {IORING_OP_ASYNC_CANCEL, "cancelling"},
+    {IORING_OP_TIMEOUT, "timeout"},
 };
 
 // How a kernel, a filter or a restriction says that it does not take an opcode. One that it takes
@@ -124,7 +125,7 @@ void uring::try_each_opcode() {
         const bool takes_message =
             opcode.code == IORING_OP_RECVMSG || opcode.code == IORING_OP_SENDMSG;
         io_uring_prep_rw(opcode.code, sqe, -1, takes_message ? &nothing : nullptr, 0, 0);
-        if (takes_message) sqe->len = 1;
+        if (takes_message || opcode.code == IORING_OP_TIMEOUT) sqe->len = 1;
         io_uring_sqe_set_data(sqe, const_cast<named_opcode*>(&opcode));
     }
     const named_opcode* refused = nullptr;

@@ -179,8 +179,7 @@ TEST(task_group, cancel_reaches_through_any_depth) {
                         co_await sleep_until(never);
                     } else {
                         co_await with_task_group([&](task_group& group) -> task<> {
-                            group.spawn(&nest::down, levels - 1, std::ref(ended),
-                                        std::ref(bottom));
+                            group.spawn(&nest::down, levels - 1, std::ref(ended), std::ref(bottom));
                             co_await sleep_until(never);
                         });
                     }
