@@ -19,12 +19,12 @@ namespace {
 constexpr std::size_t piece_size = 1U << 20;
 
 struct transfer {
-    file opened;  // here, unless the caller has it open
-    const file* from;
+    readable_file opened;  // here, unless the caller has it open
+    const readable_file* from;
     file_part part;
     std::uint64_t end = 0;  // in the file
 
-    transfer(std::string path, const file* given, const_buffer head) noexcept
+    transfer(std::string path, const readable_file* given, const_buffer head) noexcept
         : opened(detail::file_opener::at(std::move(path))), from(given ? given : &opened) {
         part.head = {const_cast<void*>(head.data), head.size};
     }
@@ -110,7 +110,7 @@ private:
     transfer& with_;
 };
 
-std::uint64_t length_of(const file& what, std::uint64_t offset,
+std::uint64_t length_of(const readable_file& what, std::uint64_t offset,
                         const std::optional<std::uint64_t>& length) {
     const std::uint64_t size = what.size();
     if (offset <= size && length.value_or(0) <= size - offset)
@@ -123,7 +123,7 @@ std::uint64_t length_of(const file& what, std::uint64_t offset,
 
 // One coroutine, so that nobody else runs between two of its operations: a close() that comes
 // meanwhile meets one of them.
-task<std::uint64_t> transfer_file(tcp_stream& to, std::string path, const file* given,
+task<std::uint64_t> transfer_file(tcp_stream& to, std::string path, const readable_file* given,
                                   const_buffer head, std::uint64_t offset,
                                   std::optional<std::uint64_t> length) {
     transfer what(std::move(path), given, head);
@@ -152,12 +152,13 @@ task<std::uint64_t> tcp_stream::send_file(std::string path, std::uint64_t offset
     return transfer_file(*this, std::move(path), nullptr, std::string_view(), offset, length);
 }
 
-task<std::uint64_t> tcp_stream::send_file(const file& what, std::uint64_t offset,
+task<std::uint64_t> tcp_stream::send_file(const readable_file& what, std::uint64_t offset,
                                           std::optional<std::uint64_t> length) {
     return transfer_file(*this, {}, &what, std::string_view(), offset, length);
 }
 
-task<std::uint64_t> tcp_stream::send_file(const_buffer head, const file& what, std::uint64_t offset,
+task<std::uint64_t> tcp_stream::send_file(const_buffer head, const readable_file& what,
+                                          std::uint64_t offset,
                                           std::optional<std::uint64_t> length) {
     return transfer_file(*this, {}, &what, head, offset, length);
 }

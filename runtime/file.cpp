@@ -59,13 +59,13 @@ std::int32_t send_copied(int socket, const file_part& part, std::size_t size) no
 
 }  // namespace
 
-file::file(file&& other) noexcept
+readable_file::readable_file(readable_file&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       size_(other.size_),
       modified_(other.modified_),
       path_(std::move(other.path_)) {}
 
-file& file::operator=(file&& other) noexcept {
+readable_file& readable_file::operator=(readable_file&& other) noexcept {
     if (this == &other) return *this;
     if (fd_ >= 0) ::close(fd_);
     fd_ = std::exchange(other.fd_, -1);
@@ -75,11 +75,11 @@ file& file::operator=(file&& other) noexcept {
     return *this;
 }
 
-file::~file() {
+readable_file::~readable_file() {
     if (fd_ >= 0) ::close(fd_);
 }
 
-std::int32_t detail::file_opener::open(file& closed) noexcept {
+std::int32_t detail::file_opener::open(readable_file& closed) noexcept {
     ANEL_ASSERT(closed.fd_ < 0);
     if (closed.path_.find('\0') != std::string::npos) return -EINVAL;
     // Not blocking: the open of a pipe without a writer would wait for one.
@@ -104,8 +104,8 @@ io_error detail::file_opener::failure(std::error_code error, const std::string& 
     return io_error(error, "open", what);
 }
 
-task<file> file::open(std::string path) {
-    file made(std::move(path));
+task<readable_file> readable_file::open(std::string path) {
+    readable_file made(std::move(path));
     const auto on_helper = [&]() noexcept { return detail::file_opener::open(made); };
     const std::int32_t error = co_await offload(on_helper);
     if (error < 0)

@@ -20,10 +20,10 @@ namespace anel {
 /// Opening a file on the calling thread, which waits for a disk.
 struct detail::file_opener {
     /// A file that is not open yet.
-    static file at(std::string path) noexcept { return file(std::move(path)); }
+    static readable_file at(std::string path) noexcept { return readable_file(std::move(path)); }
     /// Returns 0 or -errno: -EISDIR for a directory, -EINVAL for another thing that is no regular
     /// file, and for a path with a zero byte.
-    static std::int32_t open(file& closed) noexcept;
+    static std::int32_t open(readable_file& closed) noexcept;
     /// What is thrown when that failed.
     static io_error failure(std::error_code error, const std::string& path);
 };

@@ -12,7 +12,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace anel {
+namespace anel::detail {
 
 template <class Signature>
 class hook;
@@ -52,4 +52,4 @@ private:
     alignas(void*) mutable std::byte callable_[room]{};
 };
 
-}  // namespace anel
+}  // namespace anel::detail

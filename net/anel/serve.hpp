@@ -51,10 +51,10 @@ struct serve_options {
     /// Called with what a session threw, a reset by its peer say; a session's error is its own
     /// affair and does not end the server. A session that was ended by one of the timeouts, at most
     /// a quarter late, counts as ETIMEDOUT. Null: nobody wants to know. Must not throw.
-    hook<void(const endpoint& peer, std::exception_ptr error)> session_failed = nullptr;
+    detail::hook<void(const endpoint& peer, std::exception_ptr error)> session_failed = nullptr;
     /// Called when accept fails for another reason than the connection itself, for lack of
     /// descriptors say; once, until it works again. Must not throw.
-    hook<void(std::error_code error)> accept_failed = nullptr;
+    detail::hook<void(std::error_code error)> accept_failed = nullptr;
 };
 
 namespace detail {

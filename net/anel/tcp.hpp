@@ -149,9 +149,9 @@ public:
     /// Lifetime `head` and `what` must outlive the co_await.
     /// Cost     no allocation, and no helper thread while the file is in memory. 16 KiB at most are
     ///          read and sent with the head in one call; more go by sendfile(2), after the head.
-    [[nodiscard]] task<std::uint64_t> send_file(const file& what, std::uint64_t offset = 0,
+    [[nodiscard]] task<std::uint64_t> send_file(const readable_file& what, std::uint64_t offset = 0,
                                                 std::optional<std::uint64_t> length = {});
-    [[nodiscard]] task<std::uint64_t> send_file(const_buffer head, const file& what,
+    [[nodiscard]] task<std::uint64_t> send_file(const_buffer head, const readable_file& what,
                                                 std::uint64_t offset = 0,
                                                 std::optional<std::uint64_t> length = {});
 

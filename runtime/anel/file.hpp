@@ -19,18 +19,18 @@ struct file_opener;
 
 /// A regular file, open for reading; see tcp_stream::send_file(). Move-only.
 /// Thread   any number of threads, tasks and loops may send from one, which has no position.
-class file {
+class readable_file {
 public:
-    file() noexcept = default;
-    file(file&& other) noexcept;
-    file& operator=(file&& other) noexcept;
-    ~file();
+    readable_file() noexcept = default;
+    readable_file(readable_file&& other) noexcept;
+    readable_file& operator=(readable_file&& other) noexcept;
+    ~readable_file();
 
     /// Opens the file at `path`.
     /// Errors   `open PATH: …` ENOENT, EACCES, EISDIR …, EINVAL for what is no regular file; EAGAIN
     ///          when 256 calls wait for a helper thread.
     /// Thread   it is opened on a helper thread, which a cancel waits for.
-    [[nodiscard]] static task<file> open(std::string path);
+    [[nodiscard]] static task<readable_file> open(std::string path);
 
     [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
     /// Bytes that it had when it was opened.
@@ -45,7 +45,7 @@ public:
 
 private:
     friend detail::file_opener;
-    explicit file(std::string path) noexcept : path_(std::move(path)) {}
+    explicit readable_file(std::string path) noexcept : path_(std::move(path)) {}
 
     int fd_ = -1;
     std::uint64_t size_ = 0;

@@ -34,9 +34,9 @@ ANEL_OVER_KERNELS(sending_a_file_on_kernel);
 TEST_P(sending_a_file, an_open_file_knows_its_size_its_time_and_its_path) {
     run([&]() -> task<> {
         const temporary_file made(12'345);
-        const file none;
+        const readable_file none;
         EXPECT_FALSE(none.is_open());
-        file opened = co_await file::open(made.path());
+        readable_file opened = co_await readable_file::open(made.path());
         EXPECT_TRUE(opened.is_open());
         EXPECT_EQ(opened.size(), 12'345U);
         EXPECT_EQ(opened.path(), made.path());
@@ -44,7 +44,7 @@ TEST_P(sending_a_file, an_open_file_knows_its_size_its_time_and_its_path) {
         EXPECT_EQ(::stat(made.path().c_str(), &status), 0);
         const auto since = opened.modified().time_since_epoch();
         EXPECT_EQ(std::chrono::floor<std::chrono::seconds>(since).count(), status.st_mtime);
-        const file moved = std::move(opened);
+        const readable_file moved = std::move(opened);
         EXPECT_TRUE(moved.is_open());
         EXPECT_FALSE(opened.is_open());  // NOLINT: moved from
         EXPECT_EQ(::fcntl(moved.native_handle(), F_GETFD), FD_CLOEXEC);
@@ -54,13 +54,14 @@ TEST_P(sending_a_file, an_open_file_knows_its_size_its_time_and_its_path) {
 TEST_P(sending_a_file, what_cannot_be_opened_is_named) {
     run([&]() -> task<> {
         const std::string missing = testing::TempDir() + "anel_no_such_file";
-        const std::string none = co_await failure_of(file::open(missing));
+        const std::string none = co_await failure_of(readable_file::open(missing));
         EXPECT_EQ(none, "open " + missing + ": No such file or directory (ENOENT)");
-        const std::string directory = co_await failure_of(file::open(testing::TempDir()));
+        const std::string directory = co_await failure_of(readable_file::open(testing::TempDir()));
         EXPECT_EQ(directory, "open " + testing::TempDir() + ": Is a directory (EISDIR)");
-        const std::string device = co_await failure_of(file::open("/dev/zero"));
+        const std::string device = co_await failure_of(readable_file::open("/dev/zero"));
         EXPECT_EQ(device, "open /dev/zero, not a regular file: Invalid argument (EINVAL)");
-        const std::string cut = co_await failure_of(file::open(std::string("/etc/passwd\0x", 13)));
+        const std::string cut =
+            co_await failure_of(readable_file::open(std::string("/etc/passwd\0x", 13)));
         EXPECT_EQ(cut, "open /etc/passwd, with a zero byte behind it: Invalid argument (EINVAL)");
     });
 }
@@ -72,7 +73,7 @@ TEST_P(sending_a_file, a_head_goes_before_files_of_every_size) {
             for (const std::size_t head_size : {0UL, 1UL, 200UL, 20'000UL, (1UL << 20) + 7}) {
                 if (size > 1 << 20 && head_size > 200) continue;
                 const temporary_file made(size);
-                const file opened = co_await file::open(made.path());
+                const readable_file opened = co_await readable_file::open(made.path());
                 const std::string head(head_size, 'h');
                 std::uint64_t told = 1;
                 const auto sends = [&](tcp_stream& to) -> task<> {
@@ -89,7 +90,7 @@ TEST_P(sending_a_file, a_head_goes_before_files_of_every_size) {
 TEST_P(sending_a_file, parts_of_one_file_are_sent_again_and_again) {
     run([&]() -> task<> {
         const temporary_file made(300'000);
-        const file opened = co_await file::open(made.path());
+        const readable_file opened = co_await readable_file::open(made.path());
         const auto sends = [&](tcp_stream& to) -> task<> {
             const std::uint64_t middle = co_await to.send_file(opened, 100'000, 50'000);
             EXPECT_EQ(middle, 50'000U);
@@ -115,7 +116,7 @@ TEST_P(sending_a_file, a_slow_reader_gets_all_of_head_and_file) {
     run([&]() -> task<> {
         const std::size_t size = 4 << 20;
         const temporary_file made(size);
-        const file opened = co_await file::open(made.path());
+        const readable_file opened = co_await readable_file::open(made.path());
         const std::string head = pattern(3 << 20, 17);
         auto pair = co_await connected_pair();
         std::string received;
@@ -138,7 +139,7 @@ TEST_P(sending_a_file_on_kernel, a_small_one_with_its_head_is_one_operation_done
     run([&]() -> task<> {
         const temporary_file made(1000);
         made.read_until(1000);
-        const file opened = co_await file::open(made.path());
+        const readable_file opened = co_await readable_file::open(made.path());
         auto pair = co_await connected_to_raw();
         const backend_counters before = co_await current_counters();
         for (int i = 0; i < 10; ++i) co_await pair.stream.send_file("head", opened);
@@ -154,7 +155,7 @@ TEST_P(sending_a_file_on_kernel, a_small_one_with_its_head_is_one_operation_done
 TEST_P(sending_a_file_on_kernel, one_that_is_not_in_memory_is_read_beside_the_loop) {
     run([&]() -> task<> {
         const temporary_file made(10'000);
-        const file opened = co_await file::open(made.path());
+        const readable_file opened = co_await readable_file::open(made.path());
         made.read_until(10'000);
         const bool told = in_memory(opened.native_handle(), 0, 10'000);
         made.drop_from_memory();
@@ -171,7 +172,7 @@ TEST_P(sending_a_file_on_kernel, one_that_is_not_in_memory_is_read_beside_the_lo
 TEST_P(sending_a_file, one_that_got_shorter_is_an_error) {
     run([&]() -> task<> {
         const temporary_file made(1000);
-        const file opened = co_await file::open(made.path());
+        const readable_file opened = co_await readable_file::open(made.path());
         made.truncate(500);
         auto pair = co_await connected_pair();
         const std::string text = co_await failure_of(pair.server.send_file("head", opened));
@@ -184,7 +185,7 @@ TEST_P(sending_a_file, one_that_got_shorter_is_an_error) {
 TEST_P(sending_a_file, a_peer_that_has_gone_is_an_error_and_no_signal) {
     run([&]() -> task<> {
         const temporary_file made(1000);
-        const file opened = co_await file::open(made.path());
+        const readable_file opened = co_await readable_file::open(made.path());
         auto pair = co_await connected_to_raw();
         pair.peer.reset();
         for (int i = 0; i < 3; ++i) {
@@ -201,7 +202,7 @@ TEST_P(sending_a_file, a_peer_that_has_gone_is_an_error_and_no_signal) {
 TEST_P(sending_a_file, closing_ends_it_and_a_closed_stream_is_told) {
     run([&]() -> task<> {
         const temporary_file made(32 << 20);
-        const file opened = co_await file::open(made.path());
+        const readable_file opened = co_await readable_file::open(made.path());
         auto pair = co_await connected_pair();
         std::error_code told;
         const auto sends = [&]() -> task<> {
@@ -224,7 +225,7 @@ TEST_P(sending_a_file, many_times_makes_no_new_frames) {
         frame& self = co_await detail::this_frame();
         loop& owner = self.scope->owner();
         const temporary_file made(1000);
-        const file opened = co_await file::open(made.path());
+        const readable_file opened = co_await readable_file::open(made.path());
         auto pair = co_await connected_pair();
         co_await pair.server.send_file("head", opened);
         const std::uint64_t frames = owner.counters().frames_new;

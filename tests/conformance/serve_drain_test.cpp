@@ -175,8 +175,8 @@ TEST_P(serve_drain, hooks_have_state) {
         co_await drain(session, options, body, nothing);
         EXPECT_EQ(calls, 1U);
         EXPECT_EQ(failures, std::vector<std::string>{"no"});
-        EXPECT_FALSE(hook<void(int)>());
-        EXPECT_FALSE(hook<void(int)>(static_cast<void (*)(int)>(nullptr)));
+        EXPECT_FALSE(detail::hook<void(int)>());
+        EXPECT_FALSE(detail::hook<void(int)>(static_cast<void (*)(int)>(nullptr)));
     });
 }
 

@@ -306,7 +306,7 @@ struct send_file : sending {
     task<> body() {
         co_await pair.stream.send_file(file().path(), 0, 2'000'000);
         sent = 2'000'000;
-        const anel::file opened = co_await anel::file::open(file().path());
+        const readable_file opened = co_await readable_file::open(file().path());
         co_await pair.stream.send_file(std::string_view(bytes).substr(2'000'000, 100), opened,
                                        2'000'100);
         sent = bytes.size();
