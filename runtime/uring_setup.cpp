@@ -11,6 +11,7 @@
 
 #include <anel/error.hpp>
 
+#include <dlfcn.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -50,9 +51,14 @@ constexpr bool is_refusal(std::int32_t result) noexcept {
            result == -ENOSYS;
 }
 
-// From liburing 2.10 on, and null before. Its own name, because headers of different versions
-// declare it differently or not at all.
-extern "C" [[gnu::weak]] int set_iowait(io_uring*, bool) noexcept __asm__("io_uring_set_iowait");
+// An idle wait is not to be counted as I/O wait, or an idle server looks busy. Known from liburing
+// 2.10 and Linux 6.15 on. The function is looked up when the program runs: linked, it would keep a
+// program that was built beside a newer library from starting beside an older one.
+void count_no_idle_wait(io_uring& ring) noexcept {
+    using function = int(io_uring*, bool);
+    void* const known = ::dlsym(RTLD_DEFAULT, "io_uring_set_iowait");
+    if (known) (void)reinterpret_cast<function*>(known)(&ring, false);
+}
 
 }  // namespace
 
@@ -103,8 +109,7 @@ void uring::set_up(const backend_options& options) {
     io_uring_ring_dontfork(&ring_);
     // Saves a descriptor look-up per enter; not before 5.18.
     (void)io_uring_register_ring_fd(&ring_);
-    // An idle wait is not to be counted as I/O wait, or an idle server looks busy; not before 6.15.
-    if (set_iowait) (void)set_iowait(&ring_, false);
+    count_no_idle_wait(ring_);
     try {
         try_each_opcode();
     } catch (...) {

@@ -227,7 +227,7 @@ TEST_P(resolving_on_kernel, a_lookup_without_an_answer_blocks_nobody_and_is_give
                 EXPECT_LT(end - start, 500ms);
                 group.cancel();
             });
-            EXPECT_GT(ticks, 10);
+            EXPECT_GT(ticks, 0);
             EXPECT_TRUE(server.readable(0)) << "the server was asked";
         });
     });
