@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/backends.hpp"
 #include "runtime/readiness.hpp"
+#include "runtime/sanitizer.hpp"
 
 #include <anel/error.hpp>
 
@@ -88,7 +89,7 @@ private:
     }
 
     int epoll_;
-    bool precise_ = true;
+    bool precise_ = !keeps_signals_back;
     epoll_event events_[batch];
 };
 

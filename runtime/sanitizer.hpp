@@ -1,5 +1,4 @@
-// sanitizer.hpp: what the sanitizers must be told, and can be asked, about memory the kernel
-// writes.
+// sanitizer.hpp: what the sanitizers must be told, and can be asked, about what the kernel does.
 //
 // AddressSanitizer does not see the kernel write: a receive into a freed buffer passes unnoticed.
 // So every buffer is tested at both ends of its operation's flight.
@@ -25,6 +24,7 @@
 #endif
 
 #ifdef ANEL_THREAD_SANITIZER
+#include <poll.h>
 extern "C" void __tsan_acquire(void* address);
 extern "C" void __tsan_release(void* address);
 #endif
@@ -71,5 +71,15 @@ inline void about_to_unmap([[maybe_unused]] const void* address = &any_mapping) 
     __tsan_release(const_cast<void*>(address));
 #endif
 }
+
+// ThreadSanitizer keeps a signal back until the thread makes a call that it intercepts. A bare
+// system call is none: a loop that sleeps in one looks up now and then and makes such a call.
+#ifdef ANEL_THREAD_SANITIZER
+inline constexpr bool keeps_signals_back = true;
+inline void let_signals_through() noexcept { ::poll(nullptr, 0, 0); }
+#else
+inline constexpr bool keeps_signals_back = false;
+inline void let_signals_through() noexcept {}
+#endif
 
 }  // namespace anel

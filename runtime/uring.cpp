@@ -3,6 +3,7 @@
 #include "runtime/uring.hpp"
 
 #include "runtime/file.hpp"
+#include "runtime/sanitizer.hpp"
 
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -250,6 +251,10 @@ void uring::wait(time_point until, op_queue& done) noexcept {
         // A wait for no time at all would put the thread to sleep all the same: 35 us of slack.
         patience = until - now();
         may_sleep = patience > duration::zero();
+    }
+    if (may_sleep && keeps_signals_back) {
+        let_signals_through();
+        patience = std::min<duration>(patience, std::chrono::milliseconds(50));
     }
     const bool to_tell = io_uring_sq_ready(&ring_) > 0;
     if (may_sleep || to_tell || kernel_has_news()) check(enter(may_sleep ? 1 : 0, patience));

@@ -167,7 +167,8 @@ TEST_P(loops_and_signals, a_signal_that_several_loops_wait_for_reaches_each) {
 
 // Each loop that ends takes its socket away while the handler may be writing to it.
 TEST_P(loops_and_signals, loops_come_and_go_while_signals_arrive) {
-    std::atomic<bool> stop{false};
+    std::atomic<bool> sent_all{false};
+    std::atomic<bool> stop{false};  // once nobody sends: the last loop to go gives SIGUSR1 back
     const auto one = [&]() -> task<> {
         auto waited = co_await as_result(with_timeout(1ms, signal_received(SIGUSR1)));
         EXPECT_TRUE(waited || waited.error() == std::errc::timed_out);
@@ -188,14 +189,15 @@ TEST_P(loops_and_signals, loops_come_and_go_while_signals_arrive) {
     std::thread lasting([&] { run(first(), on_this_backend()); });
     ready.wait_for(1);
     std::thread sender([&] {
-        while (!stop) {
+        while (!sent_all) {
             ::kill(::getpid(), SIGUSR1);
             std::this_thread::yield();
         }
     });
     for (int i = 0; i < rounds(200); ++i) run(one(), on_this_backend());
-    stop = true;
+    sent_all = true;
     sender.join();
+    stop = true;
     lasting.join();
 }
 
