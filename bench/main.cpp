@@ -16,15 +16,15 @@
 #include <string>
 #include <vector>
 
-#include "compare.hpp"
-#include "environment.hpp"
-#include "load.hpp"
-#include "load_report.hpp"
-#include "process.hpp"
-#include "report.hpp"
-#include "servers.hpp"
-#include "topology.hpp"
-#include "workloads.hpp"
+#include "common/environment.hpp"
+#include "common/process.hpp"
+#include "common/topology.hpp"
+#include "compare/compare.hpp"
+#include "load/load.hpp"
+#include "load/load_report.hpp"
+#include "report/report.hpp"
+#include "run/servers.hpp"
+#include "run/workloads.hpp"
 
 namespace {
 

@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "environment.hpp"
+#include "common/environment.hpp"
+#include "common/text.hpp"
 #include "primitives.hpp"
 #include "report.hpp"
-#include "text.hpp"
 #include "threads.hpp"
 
 namespace {

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-#include "statistics.hpp"
-#include "text.hpp"
+#include "common/statistics.hpp"
+#include "common/text.hpp"
 
 namespace anel_bench {
 namespace {

@@ -1,6 +1,6 @@
 // histogram_test.cpp: the log-linear histogram against sorting, on many kinds of values.
 // SPDX-License-Identifier: MIT
-#include "histogram.hpp"
+#include "common/histogram.hpp"
 
 #include <gtest/gtest.h>
 

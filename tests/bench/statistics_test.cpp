@@ -1,13 +1,13 @@
 // statistics_test.cpp: medians, intervals, ties and arrivals, against what can be worked out.
 // SPDX-License-Identifier: MIT
-#include "statistics.hpp"
+#include "common/statistics.hpp"
 
 #include <gtest/gtest.h>
 
 #include <random>
 #include <vector>
 
-#include "schedule.hpp"
+#include "load/schedule.hpp"
 
 namespace anel_bench {
 namespace {

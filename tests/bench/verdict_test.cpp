@@ -5,9 +5,9 @@
 #include <chrono>
 #include <initializer_list>
 
-#include "answer.hpp"
-#include "saturation.hpp"
-#include "summary.hpp"
+#include "compare/summary.hpp"
+#include "report/answer.hpp"
+#include "run/saturation.hpp"
 
 namespace {
 
