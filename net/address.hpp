@@ -5,8 +5,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <anel/detail/operation.hpp>
 #include <anel/endpoint.hpp>
-#include <anel/operation.hpp>
 
 #include <optional>
 

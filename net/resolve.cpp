@@ -4,8 +4,8 @@
 
 #include "net/address.hpp"
 
+#include <anel/detail/io.hpp>
 #include <anel/hostname.hpp>
-#include <anel/io.hpp>
 
 #include <algorithm>
 #include <cerrno>

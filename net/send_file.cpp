@@ -5,7 +5,7 @@
 // SPDX-License-Identifier: MIT
 #include <anel/tcp.hpp>
 
-#include "runtime/file.hpp"
+#include "runtime/system/file.hpp"
 
 #include <algorithm>
 #include <cerrno>

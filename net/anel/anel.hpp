@@ -30,7 +30,6 @@
 #include <anel/detached_stream.hpp>
 #include <anel/endpoint.hpp>
 #include <anel/framing.hpp>
-#include <anel/hook.hpp>
 #include <anel/recv_buffer.hpp>
 #include <anel/resolve.hpp>
 #include <anel/serve.hpp>

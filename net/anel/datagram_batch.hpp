@@ -8,9 +8,9 @@
 #pragma once
 
 #include <anel/buffer.hpp>
+#include <anel/detail/operation.hpp>
 #include <anel/endpoint.hpp>
 #include <anel/error.hpp>
-#include <anel/operation.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -18,9 +18,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <anel/awaitable.hpp>
-#include <anel/loop.hpp>
-#include <anel/packed_endpoint.hpp>
+#include <anel/detail/awaitable.hpp>
+#include <anel/detail/loop.hpp>
+#include <anel/detail/packed_endpoint.hpp>
 
 #include <utility>
 

@@ -8,7 +8,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <anel/address_text.hpp>
+#include <anel/detail/address_text.hpp>
 
 #include <array>
 #include <compare>

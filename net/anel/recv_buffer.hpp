@@ -5,7 +5,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <anel/backend.hpp>
+#include <anel/detail/backend.hpp>
 
 #include <cstddef>
 #include <span>

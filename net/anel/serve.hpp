@@ -4,8 +4,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <anel/detail/hook.hpp>
 #include <anel/event.hpp>
-#include <anel/hook.hpp>
 #include <anel/sleep.hpp>
 #include <anel/task_group.hpp>
 #include <anel/tcp.hpp>

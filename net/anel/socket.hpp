@@ -8,8 +8,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <anel/detail/io.hpp>
 #include <anel/endpoint.hpp>
-#include <anel/io.hpp>
 
 #include <cerrno>
 #include <cstddef>

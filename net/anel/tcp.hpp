@@ -9,8 +9,8 @@
 
 #include <anel/buffer.hpp>
 #include <anel/detached_stream.hpp>
+#include <anel/detail/packed_endpoint.hpp>
 #include <anel/file.hpp>
-#include <anel/packed_endpoint.hpp>
 #include <anel/recv_buffer.hpp>
 #include <anel/socket.hpp>
 #include <anel/task.hpp>

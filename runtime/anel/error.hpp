@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <anel/awaitable.hpp>
+#include <anel/detail/awaitable.hpp>
 #include <anel/time.hpp>
 
 #include <cstdint>

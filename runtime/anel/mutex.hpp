@@ -7,7 +7,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <anel/wait_list.hpp>
+#include <anel/detail/wait_list.hpp>
 
 #include <cstddef>
 #include <utility>

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <anel/io.hpp>
+#include <anel/detail/io.hpp>
 #include <anel/stop_request.hpp>
 
 #include <exception>

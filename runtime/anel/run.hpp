@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <anel/backend.hpp>
+#include <anel/detail/backend.hpp>
 #include <anel/task.hpp>
 #include <anel/task_group.hpp>
 

@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <anel/wait_list.hpp>
+#include <anel/detail/wait_list.hpp>
 
 namespace anel {
 namespace detail {

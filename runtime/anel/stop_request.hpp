@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <anel/assert.hpp>
+#include <anel/detail/assert.hpp>
 
 #include <atomic>
 #include <mutex>

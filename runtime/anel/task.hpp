@@ -8,8 +8,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <anel/awaitable.hpp>
-#include <anel/loop.hpp>
+#include <anel/detail/awaitable.hpp>
+#include <anel/detail/loop.hpp>
 
 #include <coroutine>
 #include <exception>

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <anel/cancel_scope.hpp>
+#include <anel/detail/cancel_scope.hpp>
 
 #include <string>
 

@@ -5,9 +5,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <anel/awaitable.hpp>
+#include <anel/detail/awaitable.hpp>
+#include <anel/detail/loop.hpp>
 #include <anel/error.hpp>
-#include <anel/loop.hpp>
 
 #include <utility>
 

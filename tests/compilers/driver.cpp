@@ -1,5 +1,6 @@
-// driver.cpp: the cure for symmetric_transfer.cpp, as in runtime/loop.cpp: no coroutine resumes
-// another; it leaves the next handle with a driver and suspends. Constant stack on every compiler.
+// driver.cpp: the cure for symmetric_transfer.cpp, as in runtime/core/loop.cpp: no coroutine
+// resumes another; it leaves the next handle with a driver and suspends. Constant stack on every
+// compiler.
 // SPDX-License-Identifier: MIT
 #include "canary.hpp"
 

@@ -1,6 +1,6 @@
 // file_test.cpp: a file that is opened once and sent many times, with what goes before it.
 // SPDX-License-Identifier: MIT
-#include "runtime/system.hpp"
+#include "runtime/system/system.hpp"
 #include "tests/support/files.hpp"
 #include "tests/support/streams.hpp"
 

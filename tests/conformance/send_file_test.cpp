@@ -1,6 +1,6 @@
 // send_file_test.cpp: a file arrives as it is on the disk, and holds up nobody.
 // SPDX-License-Identifier: MIT
-#include "runtime/system.hpp"
+#include "runtime/system/system.hpp"
 #include "tests/support/files.hpp"
 #include "tests/support/streams.hpp"
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "net/address.hpp"
 
-#include <anel/packed_endpoint.hpp>
+#include <anel/detail/packed_endpoint.hpp>
 
 #include <anel/endpoint.hpp>
 

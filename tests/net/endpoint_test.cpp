@@ -4,7 +4,7 @@
 
 #include "net/address.hpp"
 
-#include <anel/packed_endpoint.hpp>
+#include <anel/detail/packed_endpoint.hpp>
 
 #include <gtest/gtest.h>
 

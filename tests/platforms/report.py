@@ -17,14 +17,15 @@ WINDOWS = """
 
 It does not build there, and nobody has tried to make it. By reading, some 1,600 lines are missing:
 
-* a backend over completion ports behind `runtime/anel/backend.hpp`, as io_uring's is: `AcceptEx`,
-  `ConnectEx`, `WSARecv`, `WSASend`, `TransmitFile`, and `CancelIoEx`, which completes as well;
-* a `runtime/system_windows.cpp` beside `system_linux.cpp` and `system_posix.cpp`: sockets are
-  handles and not small integers, options and errors have other numbers (`WSAE...`), the thread is
-  woken by `PostQueuedCompletionStatus`;
+* a backend over completion ports behind `runtime/anel/detail/backend.hpp`, beside io_uring's:
+  `AcceptEx`, `ConnectEx`, `WSARecv`, `WSASend`, `TransmitFile`, and `CancelIoEx`, which completes
+  as well;
+* a `runtime/system/windows.cpp` beside `linux.cpp` and `portable.cpp`: sockets are handles and not
+  small integers, options and errors have other numbers (`WSAE...`), the thread is woken by
+  `PostQueuedCompletionStatus`;
 * Winsock's start and end, once a process;
-* console events for SIGINT and SIGTERM; no `fork`, so `runtime/process_farm.cpp` stays away, and
-  the tests that fork take threads;
+* console events for SIGINT and SIGTERM; no `fork`, so `runtime/system/process_farm.cpp` stays away,
+  and the tests that fork take threads;
 * unix sockets without datagrams.
 """
 

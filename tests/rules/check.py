@@ -102,13 +102,41 @@ OS_HEADERS = (r"sys/.*|linux/.*|netinet/.*|arpa/.*|net/if\.h|unistd\.h|fcntl\.h|
               r"|netdb\.h|pthread\.h|sched\.h|liburing.*")
 
 
+# Folder -> the folders whose files it may include, beside its own: the arrows of docs/design.md.
+PUBLIC = ("runtime/anel", "runtime/anel/detail")
+WINGS = {
+    "runtime/anel": ("runtime/anel/detail",),
+    "runtime/anel/detail": ("runtime/anel",),
+    "runtime/system": PUBLIC,
+    "runtime/backend": ("runtime/system", *PUBLIC),
+    "runtime/uring": ("runtime/backend", "runtime/system", *PUBLIC),
+    "runtime/readiness": ("runtime/backend", "runtime/system", *PUBLIC),
+    "runtime/core": ("runtime/system", *PUBLIC),
+    "runtime/start": ("runtime/core", "runtime/system", *PUBLIC),
+    "net/anel": ("net/anel/detail", *PUBLIC),
+    "net/anel/detail": ("net/anel", *PUBLIC),
+    "net": ("net/anel", "net/anel/detail", "runtime/system", *PUBLIC),
+    "net/sim": ("net", "net/anel", "net/anel/detail", "runtime/core", "runtime/backend",
+                "runtime/system", *PUBLIC),
+}
+
+
+@rule
+def wings_include_what_is_below(tree):
+    """A folder of runtime/ or net/ includes only what WINGS lets it."""
+    for source in tree.cpp("runtime", "net"):
+        folder = os.path.dirname(source.path)
+        for line, header in source.includes():
+            found = [path for path in (header, f"runtime/{header}", f"net/{header}")
+                     if path in tree.files]
+            if folder not in WINGS:
+                yield source.path, line, f"{folder}/ is no wing that the rules know"
+            elif found and os.path.dirname(found[0]) not in (folder, *WINGS[folder]):
+                yield source.path, line, f"{folder}/ includes <{header}>"
+
+
 @rule
 def net_names_no_backend(tree):
-    """net/ works over operations: it includes no backend and names none."""
-    for source in tree.cpp("net"):
-        for line, header in source.includes():
-            if re.search(r"(^|/)(uring|readiness|epoll|poll|posix)[\w]*\.hpp$", header):
-                yield source.path, line, f"net includes the backend <{header}>"
     yield from forbid(tree.cpp("net"), r"\bepoll_\w*|\bio_uring\w*", "net names a backend: {}")
 
 
@@ -125,7 +153,7 @@ def net_makes_no_system_call(tree):
     allowed = {"net/endpoint.cpp": ("sys/socket.h", "netinet/in.h", "sys/un.h", "arpa/inet.h",
                                     "net/if.h"),
                "net/resolve.cpp": ("netdb.h", "sys/socket.h"),
-               "net/sim_names.cpp": ("netdb.h",)}
+               "net/sim/names.cpp": ("netdb.h",)}
     for source in tree.cpp("net"):
         for line, header in source.includes():
             if re.fullmatch(OS_HEADERS, header) and header not in allowed.get(source.path, ()):
@@ -133,44 +161,34 @@ def net_makes_no_system_call(tree):
 
 
 @rule
-def runtime_knows_no_net(tree):
-    public = {Path(s.path).name for s in tree.match("net/anel/*.hpp")}
-    for source in tree.cpp("runtime"):
-        for line, header in source.includes():
-            parts = header.split("/")
-            if parts[0] == "net" or (parts[0] == "anel" and parts[-1] in public):
-                yield source.path, line, f"runtime includes <{header}> of net"
-
-
-@rule
-def liburing_in_one_file(tree):
+def liburing_in_one_wing(tree):
     # bench/servers/ holds programs written by hand, which anel is measured against.
-    allowed = ("runtime/uring*", "bench/servers/*")
+    allowed = ("runtime/uring/*", "bench/servers/*")
     for source in tree.files.values():
         for line, header in source.includes():
             if header.startswith("liburing") and not matches(source.path, allowed):
-                yield source.path, line, "only runtime/uring* includes liburing"
+                yield source.path, line, "only runtime/uring/ includes liburing"
 
 
 @rule
 def resume_in_one_place(tree):
     sources = [s for s in tree.cpp("runtime", "net", "examples", "bench", "tests")
                if not s.path.startswith("tests/compilers/")]
-    yield from only_one(sources, r"(?:\.|->)\s*resume\s*\(\s*\)", "runtime/loop.cpp",
-                        "coroutines are resumed in one place, the driver in runtime/loop.cpp",
+    yield from only_one(sources, r"(?:\.|->)\s*resume\s*\(\s*\)", "runtime/core/loop.cpp",
+                        "coroutines are resumed in one place, the driver in runtime/core/loop.cpp",
                         exactly=True)
 
 
 @rule
 def no_thread_local(tree):
     yield from only_one(tree.cpp("runtime", "net", "examples", "bench", "tests"),
-                        r"\bthread_local\b", "runtime/frame_pool.cpp",
+                        r"\bthread_local\b", "runtime/core/frame_pool.cpp",
                         "thread_local: state belongs to a loop or to a task")
 
 
 @rule
 def no_mutable_globals(tree):
-    allowed = {"runtime/signals.cpp": 1}  # A signal handler can reach nothing else.
+    allowed = {"runtime/start/signals.cpp": 1}  # A signal handler can reach nothing else.
     for source in tree.cpp("runtime", "net", "examples"):
         found = []
         for line, text in namespace_scope_statements(source.code):
@@ -218,8 +236,8 @@ def no_os_header_in_public_headers(tree):
 
 @rule
 def nothing_shared_on_an_operations_path(tree):
-    path = ("runtime/anel/operation.hpp", "runtime/loop.*", "runtime/anel/loop.hpp",
-            "runtime/uring.cpp", "runtime/readiness*", "net/anel/tcp.hpp", "net/anel/udp.hpp")
+    path = ("runtime/anel/detail/*", "runtime/core/loop.cpp", "runtime/uring/*",
+            "runtime/readiness/*", "net/anel/tcp.hpp", "net/anel/udp.hpp")
     # The mailbox may outlive its loop: other threads hold it. It is made once, for no operation.
     yield from forbid(tree.match(*path),
                       r"\b(?:shared_ptr|make_shared)\b(?!<mailbox>)|\bstd::function\b",
@@ -232,8 +250,7 @@ def clock_belongs_to_the_backend(tree):
         tree.cpp("runtime", "net", "examples"),
         r"\b\w*clock\w*::now\s*\(|\bclock_gettime\s*\(|\bgettimeofday\s*\(|\btime\s*\(\s*nullptr",
         "{} reads a clock outside a backend: virtual time would not reach it",
-        except_in=("runtime/uring.cpp", "runtime/readiness*.?pp", "runtime/posix.cpp",
-                   "net/sim_*.?pp"))
+        except_in=("runtime/uring/*", "runtime/readiness/*", "runtime/system/*", "net/sim/*"))
 
 
 @rule
@@ -242,7 +259,7 @@ def randomness_belongs_to_the_loop(tree):
         tree.cpp("runtime", "net", "examples"),
         r"\brandom_device\b|(?<![\w.>])s?rand\s*\(|\bgetrandom\s*\(|\barc4random\w*\s*\(",
         "{}: a simulated run could not be repeated",
-        except_in=("runtime/loop.*", "runtime/anel/loop.hpp"))
+        except_in=("runtime/core/loop.cpp", "runtime/anel/detail/loop.hpp"))
 
 
 @rule
@@ -286,7 +303,7 @@ def cancel_safety_table_is_swept(tree):
 def no_detached_threads(tree):
     yield from forbid(tree.cpp("runtime", "net", "examples", "bench", "tests"),
                       r"(?:\.|->)\s*detach\s*\(", "detached work: every task has a scope",
-                      except_in=("runtime/helpers.cpp",))
+                      except_in=("runtime/backend/helpers.cpp",))
 
 
 @rule
@@ -324,8 +341,8 @@ def readme_shows_the_example(tree):
 @rule
 def virtual_only_in_backend(tree):
     yield from forbid(tree.cpp("runtime", "net", "examples", "bench"), r"\bvirtual\b",
-                      "only runtime/anel/backend.hpp declares virtual functions",
-                      except_in=("runtime/anel/backend.hpp",))
+                      "only runtime/anel/detail/backend.hpp declares virtual functions",
+                      except_in=("runtime/anel/detail/backend.hpp",))
     head = re.compile(r"\b(?:class|struct)\s+(?:\[\[.*?\]\]\s*)?(\w+)(\s+final)?\s*:(?!:)"
                       r"([^;{]*)\{")
     for source in tree.cpp("runtime", "net", "examples", "bench"):

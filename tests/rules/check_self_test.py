@@ -11,9 +11,13 @@ HEADER = "// {name}: planted.\n// SPDX-License-Identifier: MIT\n"  # The code st
 
 # rule -> files that break it, each as (path, code, line of the violation).
 WRONG = {
+    "wings_include_what_is_below": [
+        ("net/tcp.cpp", '\n#include "runtime/core/below.hpp"', 4),
+        ("runtime/core/loop.cpp", "#include <anel/tcp.hpp>\nvoid f() { h.resume(); }", 3),
+        ("runtime/anel/a.hpp", '#include "runtime/core/below.hpp"', 3),
+        ("runtime/attic/a.cpp", "#include <vector>", 3),
+    ],
     "net_names_no_backend": [
-        ("net/tcp.cpp", '#include "runtime/uring.hpp"', 3),
-        ("net/tcp.cpp", '\n#include "runtime/readiness.hpp"', 4),
         ("net/tcp.cpp", "auto x = backend_kind::io_uring;", 3),
         ("net/tcp.cpp", "int x = epoll_create1(0);", 3),
     ],
@@ -24,22 +28,18 @@ WRONG = {
         ("net/tcp.cpp", "#include <sys/socket.h>", 3),
         ("net/endpoint.cpp", "#include <unistd.h>", 3),
     ],
-    "runtime_knows_no_net": [
-        ("runtime/loop.cpp", "#include <anel/tcp.hpp>\nvoid f() { h.resume(); }", 3),
-        ("runtime/task.hpp", '#include "net/framing.hpp"', 3),
-    ],
-    "liburing_in_one_file": [
-        ("runtime/backend.cpp", "#include <liburing.h>", 3),
+    "liburing_in_one_wing": [
+        ("runtime/backend/backend.cpp", "#include <liburing.h>", 3),
         ("bench/raw.cpp", "#include <liburing.h>", 3),
     ],
     "resume_in_one_place": [
         ("runtime/task.cpp", "void f() { h.resume(); }", 3),
-        ("runtime/loop.cpp", "void f() { h.resume(); }\nvoid g() { h->resume(); }", 4),
-        ("runtime/loop.cpp", "// h.resume() is said, not done", 1),
+        ("runtime/core/loop.cpp", "void f() { h.resume(); }\nvoid g() { h->resume(); }", 4),
+        ("runtime/core/loop.cpp", "// h.resume() is said, not done", 1),
     ],
     "no_thread_local": [
-        ("runtime/loop.cpp", "thread_local int x;\nvoid f() { h.resume(); }", 3),
-        ("runtime/frame_pool.cpp", "thread_local int a;\nthread_local int b;", 4),
+        ("runtime/core/loop.cpp", "thread_local int x;\nvoid f() { h.resume(); }", 3),
+        ("runtime/core/frame_pool.cpp", "thread_local int a;\nthread_local int b;", 4),
     ],
     "no_mutable_globals": [
         ("runtime/a.cpp", "namespace anel {\nint counter = 0;\n}", 4),
@@ -48,7 +48,7 @@ WRONG = {
         ("runtime/a.cpp", 'const char* text = "x";', 3),
         ("runtime/a.cpp", "void f() {\n    static int calls;\n}", 4),
         ("runtime/anel/a.hpp", "struct x {\n    static inline int live = 0;\n};", 4),
-        ("runtime/signals.cpp", "int a;\nint b;", 4),
+        ("runtime/start/signals.cpp", "int a;\nint b;", 4),
     ],
     "readme_shows_the_example": [("examples/tcp_echo.cpp", "int main() {}", 1)],
     "no_singletons": [("net/a.hpp", "struct pool { static pool& instance(); };", 3)],
@@ -57,11 +57,11 @@ WRONG = {
         ("runtime/anel/signals.hpp", "#include <signal.h>", 3),
     ],
     "nothing_shared_on_an_operations_path": [
-        ("runtime/anel/operation.hpp", "std::shared_ptr<int> x();", 3),
+        ("runtime/anel/detail/operation.hpp", "std::shared_ptr<int> x();", 3),
         ("net/anel/udp.hpp", "void f(std::function<void()> f);", 3),
     ],
     "clock_belongs_to_the_backend": [
-        ("runtime/timer.cpp", "auto f() { return std::chrono::steady_clock::now(); }", 3),
+        ("runtime/core/timer.cpp", "auto f() { return std::chrono::steady_clock::now(); }", 3),
         ("examples/a.cpp", "void f() { clock_gettime(CLOCK_MONOTONIC, &t); }", 3),
     ],
     "randomness_belongs_to_the_loop": [
@@ -90,7 +90,7 @@ WRONG = {
     ],
     "virtual_only_in_backend": [
         ("runtime/loop.hpp", "struct x { virtual void f(); };", 3),
-        ("runtime/uring.cpp", "class uring : public backend {\n    int now() override;\n};", 3),
+        ("runtime/uring/a.cpp", "class uring : public backend {\n    int now() override;\n};", 3),
     ],
     "await_is_safe_on_every_compiler": [
         ("net/a.cpp", "task<> f() {\n    if (co_await g()) h();\n}", 4),
@@ -116,13 +116,13 @@ RIGHT = [
     ("net/tcp.cpp", "task<tcp_listener> tcp_listener::bind(endpoint at) { return x.close(); }"),
     ("net/tcp.cpp", '// io_uring, ::socket(\nconst char* const text = "epoll_wait io_uring";'),
     ("net/endpoint.cpp", "#include <netinet/in.h>\n#include <sys/socket.h>\n#include <sys/un.h>"),
-    ("runtime/uring.cpp", "#include <liburing.h>\nauto t() { return steady_clock::now(); }"),
-    ("runtime/loop.cpp", "void f() { std::exchange(next, nullptr).resume(); }"),
-    ("runtime/frame_pool.cpp", "thread_local int pool;"),
-    ("runtime/signals.cpp", "std::atomic<int> caught{0};"),
-    ("runtime/signals.cpp", "namespace {\nstd::atomic<int> caught[64];\n}"),
+    ("runtime/uring/uring.cpp", "#include <liburing.h>\nauto t() { return steady_clock::now(); }"),
+    ("runtime/core/loop.cpp", "void f() { std::exchange(next, nullptr).resume(); }"),
+    ("runtime/core/frame_pool.cpp", "thread_local int pool;"),
+    ("runtime/start/signals.cpp", "std::atomic<int> caught{0};"),
+    ("runtime/start/signals.cpp", "namespace {\nstd::atomic<int> caught[64];\n}"),
     ("bench/servers/raw.cpp", "#include <liburing.h>"),
-    ("runtime/loop.cpp", "std::shared_ptr<mailbox> f() { return h.resume(); }"),
+    ("runtime/core/loop.cpp", "std::shared_ptr<mailbox> f() { return h.resume(); }"),
     ("runtime/a.cpp", "const int a = 1;\nconstexpr int b{2};\n"
                       "inline constexpr auto c = 3;\n"
                       "const std::array<const char*, 1> d = {0};\nusing e = int;\n"
@@ -135,15 +135,15 @@ RIGHT = [
                       "auto p() -> int { return 1; }\n"
                       "void q() { static constexpr int r = 1; static const int s = 2; }\n"
                       "std::error_code t(const u& v) noexcept { return w; }"),
-    ("runtime/posix.cpp", "auto f() { return std::chrono::steady_clock::now(); }"),
-    ("runtime/timer.cpp", "auto f() { return loop_.now(); }"),
+    ("runtime/system/posix.cpp", "auto f() { return std::chrono::steady_clock::now(); }"),
+    ("runtime/core/timer.cpp", "auto f() { return loop_.now(); }"),
     ("net/connect.cpp", "auto f() { return loop_.rand(); }"),
     ("tests/net/a_test.cpp", "task<> f() { co_await anel::sleep_for(1s); }"),
     ("tests/net/a_test.cpp", "task<> f() { co_await sleep_for(2s); }"),
     ("tests/e2e/test_a.py", "time.sleep(0.01)  # polls: the port of the server"),
-    ("runtime/helpers.cpp", "void f() { thread.detach(); }"),
-    ("runtime/anel/backend.hpp", "struct backend { virtual void f() = 0; };"),
-    ("runtime/uring.cpp", "class uring final : public backend {\n    int now() override;\n};"),
+    ("runtime/backend/helpers.cpp", "void f() { thread.detach(); }"),
+    ("runtime/anel/detail/backend.hpp", "struct backend { virtual void f() = 0; };"),
+    ("runtime/uring/a.cpp", "class uring final : public backend {\n    int now() override;\n};"),
     ("tests/compilers/a.cpp", "task<> f() { if (co_await g()) h(); a.resume(); }"),
     ("net/a.cpp", "task<> f() {\n    bool ok = co_await g();\n    if (ok) co_await h();\n"
                   "    while (auto n = co_await c.recv(buf)) co_await c.send(first(n));\n"
@@ -160,9 +160,9 @@ RIGHT = [
 
 
 def violations(path, code):
-    """What check.py says about a tree that holds this one file, and a public header of net."""
+    """What check.py says about a tree that holds this one file, and two headers."""
     with tempfile.TemporaryDirectory() as folder:
-        files = {"net/anel/tcp.hpp": ""}
+        files = {"net/anel/tcp.hpp": "", "runtime/core/below.hpp": ""}
         files[path] = code
         for name, text in files.items():
             file = Path(folder, name)
@@ -192,9 +192,10 @@ class rules(unittest.TestCase):
     def test_this_repository_has_the_files_that_rules_name(self):
         # A rule about a file that was renamed would pass for ever.
         root = Path(__file__).resolve().parents[2]
-        for name in ("runtime/loop.cpp", "runtime/uring.cpp", "runtime/anel/operation.hpp",
-                     "runtime/anel/backend.hpp", "net/endpoint.cpp", "net/anel/tcp.hpp"):
-            self.assertTrue((root / name).is_file(), name)
+        for name in ("runtime/core/loop.cpp", "runtime/core/frame_pool.cpp",
+                     "runtime/start/signals.cpp", "runtime/anel/detail/backend.hpp",
+                     "net/endpoint.cpp", "net/anel/tcp.hpp", *check.WINGS):
+            self.assertTrue((root / name).exists(), name)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@
 #include <anel/sleep.hpp>
 #include <anel/timeout.hpp>
 
-#include "runtime/sanitizer.hpp"
+#include "runtime/system/sanitizer.hpp"
 
 #include <gtest/gtest.h>
 #include <pthread.h>

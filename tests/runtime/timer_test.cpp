@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: MIT
 #include "tests/support/on_poll.hpp"
 
+#include <anel/detail/timer.hpp>
 #include <anel/run.hpp>
 #include <anel/sleep.hpp>
-#include <anel/timer.hpp>
 
 #include <gtest/gtest.h>
 

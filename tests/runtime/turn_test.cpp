@@ -1,9 +1,9 @@
 // turn_test.cpp: what ends a turn, and a chain's part of it, over a backend that does nothing.
 // SPDX-License-Identifier: MIT
-#include "runtime/root_task.hpp"
+#include "runtime/core/root_task.hpp"
 
+#include <anel/detail/io.hpp>
 #include <anel/event.hpp>
-#include <anel/io.hpp>
 #include <anel/sleep.hpp>
 #include <anel/task_group.hpp>
 

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "tests/support/sim_programs.hpp"
 
-#include "net/sim_batch.hpp"
-#include "net/sim_random.hpp"
+#include "net/sim/random.hpp"
+#include "net/sim/seed_runner.hpp"
 
 #include <cstdlib>
 #include <stdexcept>

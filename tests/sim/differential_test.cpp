@@ -6,7 +6,7 @@
 // SPDX-License-Identifier: MIT
 #include "tests/support/over_backends.hpp"
 
-#include "net/sim_random.hpp"
+#include "net/sim/random.hpp"
 
 #include <algorithm>
 #include <array>

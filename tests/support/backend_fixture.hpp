@@ -8,8 +8,8 @@
 #include "tests/support/over_backends.hpp"
 #include "tests/support/raw_socket.hpp"
 
-#include <anel/backend.hpp>
-#include <anel/operation.hpp>
+#include <anel/detail/backend.hpp>
+#include <anel/detail/operation.hpp>
 
 #include <atomic>
 #include <cstddef>

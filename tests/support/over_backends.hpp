@@ -9,7 +9,7 @@
 
 #include "tests/support/simulated.hpp"
 
-#include "runtime/sanitizer.hpp"
+#include "runtime/system/sanitizer.hpp"
 
 #include <anel/anel.hpp>
 #include <anel/sim.hpp>

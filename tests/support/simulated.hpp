@@ -6,10 +6,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "net/sim_backend.hpp"
+#include "net/sim/backend.hpp"
 
+#include <anel/detail/loop.hpp>
 #include <anel/endpoint.hpp>
-#include <anel/loop.hpp>
 #include <anel/sim.hpp>
 
 #include <cstdint>

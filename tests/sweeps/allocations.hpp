@@ -5,7 +5,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "runtime/sanitizer.hpp"
+#include "runtime/system/sanitizer.hpp"
 
 #include <cstdint>
 

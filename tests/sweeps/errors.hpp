@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <anel/operation.hpp>
+#include <anel/detail/operation.hpp>
 
 #include <array>
 #include <cerrno>

@@ -9,8 +9,8 @@
 
 #include "tests/sweeps/errors.hpp"
 
-#include <anel/backend.hpp>
-#include <anel/cancel_scope.hpp>
+#include <anel/detail/backend.hpp>
+#include <anel/detail/cancel_scope.hpp>
 
 #include <cstddef>
 #include <cstdint>

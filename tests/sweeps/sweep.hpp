@@ -9,7 +9,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "runtime/root_task.hpp"
+#include "runtime/core/root_task.hpp"
 #include "tests/support/streams.hpp"
 #include "tests/sweeps/allocations.hpp"
 #include "tests/sweeps/probe.hpp"

@@ -1,0 +1,195 @@
+// datagrams.cpp: a datagram's way, and the answer that nobody listens.
+// SPDX-License-Identifier: MIT
+#include "net/sim/datagrams.hpp"
+
+#include "net/sim/backend.hpp"
+#include "net/sim/network.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace anel::sim {
+
+using namespace std::chrono_literals;
+
+core& datagrams::shared() const noexcept { return network_.shared(); }
+
+std::int32_t datagrams::connect(descriptor& from, const operation& op) {
+    const auto wanted = from_socket_address(*static_cast<const socket_address*>(op.data));
+    if (!wanted || wanted->is_unix()) return -EAFNOSUPPORT;
+    if (from.family() == address_family::ipv4 && wanted->family() != address_family::ipv4) {
+        return -EAFNOSUPPORT;
+    }
+    const address to = on_the_wire(pack(*wanted));
+    if (const std::int32_t error = network_.choose_local(from, to)) return error;
+    from.peer = to;
+    from.has_peer = true;
+    return 0;
+}
+
+std::int32_t datagrams::send(descriptor& from, const message& what) {
+    address to = from.peer;
+    if (what.address) {
+        const auto wanted = from_socket_address(*what.address);
+        if (!wanted || wanted->is_unix()) return -EINVAL;
+        to = on_the_wire(pack(*wanted));
+        if (from.kind == socket_kind::udp4 && to.family != address_family::ipv4) {
+            return -EAFNOSUPPORT;
+        }
+    } else if (!from.has_peer) {
+        return -EDESTADDRREQ;
+    }
+    std::string bytes;
+    for (std::uint32_t i = 0; i < what.buffer_count; ++i) {
+        bytes.append(static_cast<const char*>(what.buffers[i].data), what.buffers[i].size);
+    }
+    if (bytes.size() > size_max) return -EMSGSIZE;
+    if (from.pending_error != 0) return -std::exchange(from.pending_error, 0);
+    if (to.port == 0) return -EINVAL;
+    if (is_any(to)) to = loopback(to.family, to.port);
+    if (const std::int32_t error = network_.choose_local(from, to)) return error;
+    machine& here = from.home->host();
+    address source = from.local;
+    if (is_any(source)) {
+        const auto own = network_.source_for(here, to);
+        if (!own) return -ENETUNREACH;
+        source = *own;
+        source.port = from.local.port;
+    }
+    const auto sent = static_cast<std::int32_t>(bytes.size());
+    machine* target = network_.machine_at(here, to);
+    if (target == &here && shared().options.instant_loopback) {
+        if (!arrive(here, source, to, bytes)) tell_unreachable(here, source, to);
+        return sent;
+    }
+    if (shared().happens(fault::no_buffers)) return -ENOBUFS;
+    if (!target || shared().happens(fault::datagram_lost)) return sent;
+    const bool late = shared().happens(fault::datagram_late);
+    const bool doubled = shared().happens(fault::datagram_doubled);
+    const duration longer = late ? shared().faults.between(duration(1ms), duration(500ms)) : 0ns;
+    fly(here, *target, source, to, bytes, longer);
+    if (doubled) {
+        fly(here, *target, source, to, bytes,
+            shared().faults.between(duration(0ns), duration(500ms)));
+    }
+    return sent;
+}
+
+void datagrams::fly(machine& sender, machine& receiver, const address& from, const address& to,
+                    const std::string& bytes, duration longer) {
+    if (free_.empty()) {
+        free_.push_back(static_cast<std::uint32_t>(flying_.size()));
+        flying_.emplace_back();
+    }
+    const std::uint32_t slot = free_.back();
+    free_.pop_back();
+    in_flight& item = flying_[slot];
+    item.from = from;
+    item.to = to;
+    item.sender = sender.index;
+    item.receiver = receiver.index;
+    item.bytes = bytes;
+    const time_point at =
+        network_.links().arrival(sender.index, receiver.index, bytes.size()) + longer;
+    shared().schedule(at, event_kind::datagram, slot);
+}
+
+// Returns false when nobody listens there. A full queue drops it without a word.
+bool datagrams::arrive(machine& at, const address& from, const address& to,
+                       const std::string& bytes) {
+    descriptor* socket = at.backend->datagram_socket_for(to, from);
+    if (!socket) return false;
+    if (socket->deaf) return true;
+    if (socket->inbox_bytes > socket->receive_buffer) return true;
+    // What the kernel counts: the bytes and the buffer's own bookkeeping.
+    socket->inbox_bytes += bytes.size() + 768;
+    socket->inbox.push_back({from, bytes});
+    socket->home->retry(*socket, 0);
+    return true;
+}
+
+// Only a connected socket is told.
+void datagrams::tell_unreachable(machine& sender, const address& from, const address& to) {
+    descriptor* socket = sender.backend->datagram_socket_for(from, to);
+    if (!socket || !socket->has_peer) return;
+    socket->pending_error = ECONNREFUSED;
+    socket->home->retry(*socket, 0);
+}
+
+std::int32_t datagrams::receive(descriptor& to, message& what) {
+    if (to.pending_error != 0) return -std::exchange(to.pending_error, 0);
+    if (to.inbox.empty()) return to.deaf ? 0 : would_wait;
+    const received_datagram first = std::move(to.inbox.front());
+    to.inbox.pop_front();
+    to.inbox_bytes -= first.bytes.size() + 768;
+    std::size_t moved = 0;
+    for (std::uint32_t i = 0; i < what.buffer_count; ++i) {
+        const std::size_t count = std::min(what.buffers[i].size, first.bytes.size() - moved);
+        if (count > 0) std::memcpy(what.buffers[i].data, first.bytes.data() + moved, count);
+        moved += count;
+    }
+    what.truncated = moved < first.bytes.size();
+    if (what.address) *what.address = native(to, first.from);
+    return static_cast<std::int32_t>(moved);
+}
+
+std::int32_t datagrams::receive_batch(descriptor& to, message_batch& into, std::size_t most) {
+    if (to.inbox.empty() || to.pending_error != 0) {
+        message nothing;
+        return receive(to, nothing);
+    }
+    for (into.count = 0; into.count < most && !to.inbox.empty(); ++into.count) {
+        batch_item& item = into.items[into.count];
+        item.bytes.size = into.room;
+        item.error = 0;
+        socket_address from;
+        message one;
+        one.address = &from;
+        one.buffers = &item.bytes;
+        one.buffer_count = 1;
+        item.bytes.size = static_cast<std::size_t>(receive(to, one));
+        item.truncated = one.truncated;
+        item.address_size = from.size;
+        std::memcpy(item.address, from.bytes, from.size);
+    }
+    return static_cast<std::int32_t>(into.count);
+}
+
+std::int32_t datagrams::send_batch(descriptor& from, message_batch& what) {
+    for (; what.done < what.count; ++what.done) {
+        batch_item& item = what.items[what.done];
+        socket_address to = to_socket_address(item);
+        message one;
+        one.address = to.size > 0 ? &to : nullptr;
+        one.buffers = &item.bytes;
+        one.buffer_count = 1;
+        item.error = std::min(send(from, one), 0);
+        what.failed += item.error < 0;
+    }
+    return static_cast<std::int32_t>(what.count - what.failed);
+}
+
+void datagrams::on_event(const event& what) {
+    in_flight& item = flying_[what.target];
+    machine& sender = network_.machine_number(item.sender);
+    machine& receiver = network_.machine_number(item.receiver);
+    const bool back = what.kind == event_kind::unreachable;
+    const machine& at = back ? sender : receiver;
+    const bool cut = back ? network_.links().between(receiver.index, sender.index).cut
+                          : network_.links().between(sender.index, receiver.index).cut;
+    const time_point released =
+        back ? shared().now : network_.links().released(sender.index, receiver.index);
+    if (released > shared().now) return shared().schedule(released, what.kind, what.target);
+    if (!cut && at.is_up()) {
+        if (back) {
+            tell_unreachable(sender, item.from, item.to);
+        } else if (!arrive(receiver, item.from, item.to, item.bytes)) {
+            const time_point told = network_.links().arrival(receiver.index, sender.index);
+            return shared().schedule(told, event_kind::unreachable, what.target);
+        }
+    }
+    free_.push_back(what.target);
+}
+
+}  // namespace anel::sim

@@ -1,0 +1,135 @@
+// backend.hpp: the seam between the loop and whatever does the waiting.
+//
+// A backend turns operations into results. It knows nothing of coroutines, and nothing above it
+// knows which one it is. The contract, asserted in Release too:
+//
+//  1. Every operation in flight is pushed to `done` exactly once, and only when *all* completions
+//     it owes (its own, its cancel's, a zero-copy send's notices) have been seen: its address may
+//     be reused the moment after.
+//  2. From submit to done the operation does not move and its memory stays.
+//  3. `cancel` is a wish and resumes nobody: the operation still arrives once. A result that
+//     already happened wins over the cancel. A cancel is queued when there is no room, never
+//     dropped.
+//  4. Control calls (finishes_inline) are done when submit returns. close() of a descriptor comes
+//     after everything in flight on it has arrived.
+//  5. At most one operation per descriptor and direction is in flight.
+//  6. `wait` returns after the first completion, at `until`, or after `wake`; it never sleeps while
+//     something is done.
+//  7. A backend never resumes a coroutine.
+//
+// Must not know: frames, tasks, scopes; endpoints and streams.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/detail/operation.hpp>
+#include <anel/time.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace anel {
+
+class chunk_pool;
+
+/// Which backend to use. `automatic`: io_uring, else epoll, else poll(2). `sim` is the simulated
+/// network of <anel/sim.hpp>: only a sim::world makes one.
+enum class backend_kind : std::uint8_t { automatic, io_uring, epoll, poll, sim };
+
+const char* name_of(backend_kind kind) noexcept;
+
+/// How a backend is made. The defaults are right for servers; tests make rings tiny.
+struct backend_options {
+    backend_kind kind = backend_kind::automatic;
+    std::uint32_t submission_entries = 256;   ///< io_uring: what one turn can submit at once
+    std::uint32_t completion_entries = 4096;  ///< io_uring: what can complete unseen, without spill
+    /// Helper threads for each kind of call that can only block, at most: offload(), name lookups,
+    /// files. No kind waits for another.
+    std::uint32_t helper_threads = 4;
+};
+
+/// Counts since the start, for tests and benchmarks.
+struct backend_counters {
+    std::uint64_t operations = 0;   ///< submitted that were not control calls
+    std::uint64_t waits = 0;        ///< system calls that wait: io_uring_enter, epoll_wait, poll
+    std::uint64_t completions = 0;  ///< operations done
+    std::uint64_t cancels = 0;      ///< cancels asked for
+    std::uint64_t calls = 0;        ///< made for operations on the loop's thread, datagrams singly
+    std::uint64_t bytes = 0;        ///< that these moved
+};
+
+/// The abstract backend. One thread uses it, its maker; only wake() may be called from any thread.
+class backend {
+public:
+    backend() noexcept;
+    backend(const backend&) = delete;
+    backend& operator=(const backend&) = delete;
+    virtual ~backend();
+
+    /// Starts `op`, which must be idle. Returns true: in flight; false: already done.
+    virtual bool submit(operation& op) noexcept = 0;
+    /// Asks `op`, which must be in flight, to end soon. Asking twice is asking once.
+    virtual void cancel(operation& op) noexcept = 0;
+    /// Hands over what was submitted and pushes what is done. `until` in the past: does not sleep.
+    virtual void wait(time_point until, op_queue& done) noexcept = 0;
+    /// Makes the current or the next wait() return. Thread: any.
+    virtual void wake() noexcept = 0;
+    [[nodiscard]] virtual time_point now() const noexcept = 0;
+
+    /// What was spent on calls for operations, on this thread, since it was asked last: `call_cost`
+    /// for each, however it ended, and 1 for each KiB that it moved. The loop takes it off a turn's
+    /// share, so it should be roughly in proportion to the time that they take.
+    [[nodiscard]] std::uint32_t take_cost() noexcept { return std::exchange(cost_, 0U); }
+    static constexpr std::uint32_t call_cost = 16;
+    static constexpr std::size_t bytes_per_cost = 1024;
+
+    /// Takes back the memory that a recv_chunk lent. `memory`: any byte of it.
+    virtual void give_back(const void* memory) noexcept;
+
+    [[nodiscard]] virtual backend_kind kind() const noexcept = 0;
+
+    /// Why this backend runs and not a better one; empty when it was the first choice.
+    [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+    void set_reason(std::string text) noexcept { reason_ = std::move(text); }
+
+    [[nodiscard]] const backend_counters& counters() const noexcept { return counters_; }
+    [[nodiscard]] std::uint64_t in_flight() const noexcept { return in_flight_; }
+
+protected:
+    /// The two ends of an operation's flight, the same for every backend.
+    void started(operation& op) noexcept;
+    void finished(operation& op, op_queue& done) noexcept;
+    /// For an operation that is done inside submit(). Returns false, submit's answer.
+    bool finished_inline(operation& op, std::int32_t result) noexcept;
+
+    /// For take_cost() and the counters.
+    void made_calls(std::uint32_t calls, std::size_t bytes = 0) noexcept {
+        counters_.calls += calls;
+        counters_.bytes += bytes;
+        cost_ += calls * call_cost + static_cast<std::uint32_t>(bytes / bytes_per_cost);
+    }
+    [[nodiscard]] std::uint32_t cost() const noexcept { return cost_; }
+
+    /// What recv_chunk lends; made on first use. Errors: std::bad_alloc.
+    chunk_pool& chunks();
+
+    backend_counters counters_;
+
+private:
+    std::uint64_t in_flight_ = 0;
+    std::uint32_t cost_ = 0;
+    std::unique_ptr<chunk_pool> chunks_;
+    std::string reason_;
+};
+
+/// Makes the backend that `options` asks for; `automatic` first looks at ANEL_BACKEND.
+/// Errors  std::invalid_argument when ANEL_BACKEND is not one of auto, io_uring, epoll, poll;
+///         io_error when the one asked for by name cannot start here, as `sim` never can.
+std::unique_ptr<backend> make_backend(const backend_options& options = {});
+
+/// A control call on a descriptor of the system that no loop knows: close, give_up and remove_path.
+/// Returns >= 0 or -errno; loop_has_ended for any other. Thread: any.
+std::int32_t control_without_loop(operation& op) noexcept;
+
+}  // namespace anel

@@ -1,0 +1,204 @@
+// loop.hpp: the turn: run what is ready, fire timers, wait once, collect what is done.
+//
+// The only place where a coroutine is resumed. One loop per thread, one thread per loop.
+// No coroutine ever resumes another: it leaves the next one with the loop (`transfer`) and
+// suspends, so stacks stay flat in every build.
+//
+// Knows: suspensions, operations, timers, one backend. Must not know: sockets, addresses, tasks'
+// results.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/detail/backend.hpp>
+#include <anel/detail/cancel_scope.hpp>
+#include <anel/detail/frame.hpp>
+#include <anel/detail/timer.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+namespace anel {
+
+class frame_pool;
+class loop;
+class mailbox;
+class signal_hub;
+class spawned;
+
+/// Counts since the start, for tests and benchmarks.
+struct loop_counters {
+    std::uint64_t turns = 0;
+    std::uint64_t resumes = 0;  ///< coroutines resumed
+    std::uint64_t timers_fired = 0;
+    std::uint64_t frames_new = 0;  ///< frames that had to be allocated, not recycled
+};
+
+/// What one step() came to.
+struct step_result {
+    time_point next;        ///< when there is more to do unless something arrives; min(): at once
+    std::uint32_t resumes;  ///< coroutines that ran, counting waits that need not wait
+};
+
+/// What a task listing calls a wait for such an operation, and how it is cancelled.
+const wait_kind& wait_kind_of(opcode code) noexcept;
+
+/// Knows a loop that may end before: a socket that was returned from run() does. Move-only.
+/// Thread  that of the loop; any, one at a time, once it has ended.
+class loop_ref {
+public:
+    /// What outlives the loop, while somebody knows it.
+    struct life {
+        loop* owner;          // null once it has ended
+        bool has_system_fds;  // its descriptors are the system's, not those of a simulated host
+        std::atomic<std::uint32_t> known{1};
+    };
+
+    loop_ref() noexcept = default;
+    explicit loop_ref(loop& which) noexcept;
+    loop_ref(loop_ref&& other) noexcept : life_(std::exchange(other.life_, nullptr)) {}
+    loop_ref& operator=(loop_ref&& other) noexcept {
+        std::swap(life_, other.life_);
+        return *this;
+    }
+    ~loop_ref() {
+        if (life_) release(life_);
+    }
+
+    explicit operator bool() const noexcept { return life_ != nullptr; }
+    /// The loop; null once it has ended.
+    [[nodiscard]] loop* get() const noexcept { return life_ ? life_->owner : nullptr; }
+    /// loop::control(). Once the loop has ended only what gets rid of a descriptor or a file works;
+    /// the rest gives loop_has_ended.
+    std::int32_t control(opcode code, int fd, void* data = nullptr, std::size_t size = 0,
+                         std::uint32_t flags = 0) const noexcept;
+
+private:
+    friend loop;
+    static void release(life* of) noexcept;
+    life* life_ = nullptr;
+};
+
+class loop {
+public:
+    /// What a turn may spend before the backend is looked at again: 1 for a coroutine that is
+    /// resumed or a wait that need not wait, and what the backend says that its calls cost
+    /// (backend::call_cost). Bounds how long a peer that always has data, or a chain that never
+    /// waits, can keep the others from running.
+    static constexpr std::uint32_t turn_share = 1024;
+    /// What a coroutine, and those it hands on to, may spend of it while another one is ready.
+    static constexpr std::uint32_t slice = 64;
+    /// A turn that takes longer ends early. The clock is read once for so much that was spent.
+    static constexpr duration turn_time = std::chrono::microseconds(500);
+    static constexpr std::uint32_t spent_between_clocks = 256;
+    /// Most timers that fire, and calls of other threads that run, in one turn.
+    static constexpr std::uint32_t timers_per_turn = 1024;
+    static constexpr std::uint32_t posted_per_turn = 64;
+
+    explicit loop(std::unique_ptr<backend> waiter);
+    loop(const loop&) = delete;
+    loop& operator=(const loop&) = delete;
+    ~loop();
+
+    /// From now on looks for work for so long before it sleeps; zero: sleeps at once.
+    void set_spin(duration patience) noexcept { spin_ = patience; }
+    /// Runs turns until `finished` is true.
+    void run_until(const bool& finished);
+
+    /// One turn that does not sleep, for whoever turns several loops in one thread: collects what
+    /// is done, fires due timers, and runs what is ready now; what becomes ready meanwhile waits
+    /// for the next step. `reorder(queue)` may put the ready queue into another order.
+    template <class Reorder>
+    step_result step(Reorder&& reorder) {
+        collect();
+        reorder(ready_);
+        return run_once();
+    }
+
+    /// Starts `op`. True: it will be in the ready queue when done; false: it is done now.
+    /// A done operation is queued all the same when it is the turn of others.
+    bool start(operation& op) noexcept;
+    void cancel(operation& op) noexcept;
+    /// For a wait that ended before it began. True: the coroutine may go on at once; false: it is
+    /// the turn of others, and the wait must be queued with ready() like any other.
+    [[nodiscard]] bool may_go_on() noexcept {
+        spent_ += 1;
+        return spent_ < pause_at_ || another_slice();
+    }
+    /// Performs a control call and returns its result, >= 0 or -errno.
+    std::int32_t control(opcode code, int fd, void* data = nullptr, std::size_t size = 0,
+                         std::uint32_t flags = 0) noexcept;
+
+    /// Makes the coroutine that waits in `item` run in a later step.
+    void ready(suspension& item) noexcept { ready_.push(item); }
+    /// Leaves `next` to be resumed as soon as the running coroutine has suspended.
+    void transfer(frame& next, cancel_scope& scope) noexcept {
+        ANEL_ASSERT(next_ == nullptr);
+        next_ = &next;
+        next_scope_ = &scope;
+    }
+    /// Leaves a spawned coroutine that has ended to be destroyed once it has suspended.
+    void retire(spawned& ended) noexcept;
+
+    void start(timer& item, duration wait) noexcept { timers_.add(item, after(now(), wait)); }
+    void start(timer& item, time_point deadline) noexcept { timers_.add(item, deadline); }
+    void cancel(timer& item) noexcept { timers_.cancel(item); }
+
+    [[nodiscard]] time_point now() const noexcept { return backend_->now(); }
+    [[nodiscard]] backend& waiter() noexcept { return *backend_; }
+    [[nodiscard]] loop_counters counters() const noexcept;
+    /// Frames that were made while the loop ran and have not been destroyed: 0 once all its tasks
+    /// have ended, but for frames made before it ran.
+    [[nodiscard]] std::int64_t frames_alive() const noexcept;
+
+    /// Who is told of signals; null when nobody watches them for this loop.
+    [[nodiscard]] signal_hub* signals() const noexcept { return signals_; }
+    void set_signals(signal_hub* hub) noexcept { signals_ = hub; }
+
+    /// The queue through which other threads reach this loop; made on first use.
+    std::shared_ptr<mailbox> inbox();
+
+private:
+    friend loop_ref;
+
+    void run_from(op_queue& queue);
+    void wait();
+    void collect();
+    void collect_until(time_point until);
+    step_result run_once();
+    bool found_by_spinning();
+    void drive(frame& first);
+    [[nodiscard]] bool turn_is_over() noexcept;
+    [[nodiscard]] bool another_slice() noexcept;
+    bool take_posted();
+    void check_process() const noexcept;
+
+    std::unique_ptr<backend> backend_;
+    std::unique_ptr<frame_pool> frames_;
+    op_queue ready_;
+    timer_heap timers_;
+    frame* next_ = nullptr;
+    cancel_scope* next_scope_ = nullptr;
+    spawned* retired_ = nullptr;
+    const op_queue* others_ = &ready_;  // who waits while a coroutine runs
+    std::uint32_t spent_ = 0;           // in this turn
+    std::uint32_t pause_at_ = 0;        // so much of it ends the slice of who runs
+    std::uint32_t look_at_clock_ = 0;
+    time_point turn_ends_ = never;
+    duration spin_{};
+    std::uint32_t spin_failures_ = 0;  // in a row
+    std::uint32_t spin_pause_ = 0;     // sleeps until it is tried again
+    bool running_ = false;
+    loop_counters counters_;
+    std::shared_ptr<mailbox> inbox_;
+    signal_hub* signals_ = nullptr;
+    int process_;  // that made it
+    loop_ref::life* life_;
+};
+
+inline loop_ref::loop_ref(loop& which) noexcept : life_(which.life_) {
+    life_->known.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace anel

@@ -1,0 +1,16 @@
+// backends.hpp: how backend.cpp makes each backend. Nothing else may include this.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <anel/detail/backend.hpp>
+
+#include <memory>
+
+namespace anel {
+
+/// Errors  io_error when the system does not let it start.
+std::unique_ptr<backend> make_uring_backend(const backend_options& options);
+std::unique_ptr<backend> make_epoll_backend(const backend_options& options);
+std::unique_ptr<backend> make_poll_backend(const backend_options& options);
+
+}  // namespace anel

@@ -1,0 +1,269 @@
+// loop.cpp: the turn, and the one line of the library that resumes a coroutine.
+// SPDX-License-Identifier: MIT
+#include <anel/detail/loop.hpp>
+
+#include "runtime/core/frame_pool.hpp"
+#include "runtime/core/mailbox.hpp"
+#include "runtime/system/system.hpp"
+
+#include <anel/task_group.hpp>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace anel {
+
+loop::loop(std::unique_ptr<backend> waiter)
+    : backend_(std::move(waiter)),
+      frames_(std::make_unique<frame_pool>()),
+      process_(process_id()),
+      life_(new loop_ref::life{this, backend_->kind() != backend_kind::sim}) {}
+
+loop::~loop() {
+    ANEL_ASSERT(!running_);
+    ANEL_ASSERT(ready_.empty());
+    ANEL_ASSERT(backend_->in_flight() == 0);
+    if (inbox_) {
+        inbox_->close();
+        inbox_->discard_all();
+    }
+    life_->owner = nullptr;
+    loop_ref::release(life_);
+}
+
+void loop_ref::release(life* of) noexcept {
+    if (of->known.fetch_sub(1, std::memory_order_acq_rel) == 1) delete of;
+}
+
+std::int32_t loop_ref::control(opcode code, int fd, void* data, std::size_t size,
+                               std::uint32_t flags) const noexcept {
+    if (life_->owner) return life_->owner->control(code, fd, data, size, flags);
+    if (!life_->has_system_fds) return loop_has_ended;
+    operation op(code, fd, data, size, flags);
+    return control_without_loop(op);
+}
+
+void loop::run_until(const bool& finished) {
+    ANEL_ASSERT(!running_);
+    running_ = true;
+    frame_pool* outer = frame_pool::install(frames_.get());
+    for (;;) {
+        run_from(ready_);
+        if (finished) break;
+        wait();
+    }
+    frame_pool::install(outer);
+    running_ = false;
+}
+
+// A turn: 1. ready coroutines run; they only queue operations. 2. One wait submits all that was
+// queued and sleeps, unless something is ready already. What is done is queued, never run inside
+// the wait. 3. Due timers fire: after the wait, so that a result that is there wins over its
+// timeout, however late the loop is.
+void loop::run_from(op_queue& queue) {
+    counters_.turns += 1;
+    others_ = &queue;
+    spent_ = 0;
+    (void)backend_->take_cost();  // what the wait has moved is bounded by the backend
+    look_at_clock_ = slice;
+    turn_ends_ = never;
+    while (!turn_is_over()) {
+        suspension* next = queue.pop();
+        if (!next) break;
+        pause_at_ = std::min(spent_ + slice, turn_share);
+        drive(*next->waiter);
+    }
+    others_ = &ready_;
+}
+
+// Most turns are too short to read the clock even once. A longer one has its time from the first
+// look on.
+bool loop::turn_is_over() noexcept {
+    if (spent_ >= turn_share) return true;
+    if (spent_ < look_at_clock_) return false;
+    const time_point at = now();
+    if (turn_ends_ == never) turn_ends_ = after(at, turn_time);
+    if (at >= turn_ends_) return true;
+    look_at_clock_ = spent_ + spent_between_clocks;
+    return false;
+}
+
+// Whoever waits comes first. Alone, it goes on to the end of the turn.
+bool loop::another_slice() noexcept {
+    if (turn_is_over() || !others_->empty()) return false;
+    pause_at_ = std::min(spent_ + slice, turn_share);
+    return true;
+}
+
+// What the kernel holds for a loop is its process's: a child of fork() would take the events of its
+// parent, or find no ring.
+void loop::check_process() const noexcept {
+    const bool child_of_fork_leaves_this_loop_alone_and_calls_run_itself = process_ == process_id();
+    ANEL_ASSERT(child_of_fork_leaves_this_loop_alone_and_calls_run_itself);
+}
+
+void loop::cancel(operation& op) noexcept {
+    check_process();
+    backend_->cancel(op);
+}
+
+void loop::wait() {
+    check_process();
+    const bool posted = take_posted();
+    bool sleep = !posted && ready_.empty();
+    if (sleep && spin_ > duration::zero() && found_by_spinning()) sleep = false;
+    if (sleep && inbox_) sleep = inbox_->may_sleep();
+    collect_until(sleep ? timers_.next_deadline() : time_point::min());
+}
+
+void loop::collect_until(time_point until) {
+    backend_->wait(until, ready_);
+    if (inbox_) inbox_->awake();
+    if (!timers_.empty()) counters_.timers_fired += timers_.fire_due(now(), timers_per_turn);
+}
+
+void loop::collect() {
+    ANEL_ASSERT(!running_);
+    frame_pool* outer = frame_pool::install(frames_.get());  // what was posted may spawn
+    if (inbox_) inbox_->awake();
+    take_posted();
+    collect_until(time_point::min());
+    frame_pool::install(outer);
+}
+
+step_result loop::run_once() {
+    running_ = true;
+    frame_pool* outer = frame_pool::install(frames_.get());
+    op_queue batch;
+    batch.splice(ready_);
+    run_from(batch);
+    batch.splice(ready_);  // those that had no turn go first
+    ready_.splice(batch);
+    frame_pool::install(outer);
+    running_ = false;
+    const bool sleep = ready_.empty() && (!inbox_ || inbox_->may_sleep());
+    return {sleep ? timers_.next_deadline() : time_point::min(), spent_};
+}
+
+// Sleeping and being woken costs some 30 us between processors, more than what many a reply takes
+// to come. Where nothing comes in time, again and again, it is tried ever more rarely: after 2, 6
+// ... 62 sleeps.
+bool loop::found_by_spinning() {
+    constexpr std::uint32_t failures_max = 6;
+    if (spin_pause_ > 0) {
+        spin_pause_ -= 1;
+        return false;
+    }
+    const time_point end = std::min(after(now(), spin_), timers_.next_deadline());
+    do {
+        backend_->wait(time_point::min(), ready_);
+        if (!ready_.empty() || (inbox_ && inbox_->filled())) {
+            spin_failures_ = 0;
+            return true;
+        }
+    } while (now() < end);
+    spin_failures_ = std::min(spin_failures_ + 1, failures_max);
+    spin_pause_ = (1U << spin_failures_) - 2;
+    return false;
+}
+
+// The driver: runs one coroutine after the other at the same depth of the stack.
+void loop::drive(frame& first) {
+    frame* at = &first;
+    do {
+        counters_.resumes += 1;
+        spent_ += 1;
+        at->handle.resume();
+        if (spawned* ended = std::exchange(retired_, nullptr)) {
+            task_group& group = *ended->group_;
+            ended->handle.destroy();
+            group.child_ended();
+        }
+        at = std::exchange(next_, nullptr);
+        if (at && spent_ >= pause_at_ && !another_slice()) {
+            // This chain has had its share. Its scope has a place in the queue for it.
+            next_scope_->turn.waiter = at;
+            ready_.push(next_scope_->turn);
+            return;
+        }
+    } while (at);
+}
+
+bool loop::start(operation& op) noexcept {
+    check_process();
+    const bool in_flight = backend_->submit(op);
+    spent_ += backend_->take_cost();
+    if (in_flight) return true;
+    if (may_go_on()) return false;
+    // A peer that always has data would keep this coroutine running for ever; let others in.
+    ready_.push(op);
+    return true;
+}
+
+std::int32_t loop::control(opcode code, int fd, void* data, std::size_t size,
+                           std::uint32_t flags) noexcept {
+    ANEL_ASSERT(finishes_inline(code));
+    check_process();
+    operation op(code, fd, data, size, flags);
+    backend_->submit(op);
+    spent_ += backend_->take_cost();
+    ANEL_ASSERT(op.state == op_state::done);
+    return op.result;
+}
+
+void loop::retire(spawned& ended) noexcept {
+    ANEL_ASSERT(retired_ == nullptr);
+    retired_ = &ended;
+}
+
+loop_counters loop::counters() const noexcept {
+    loop_counters now = counters_;
+    now.frames_new = frames_->allocated();
+    return now;
+}
+
+std::int64_t loop::frames_alive() const noexcept { return frames_->alive(); }
+
+std::shared_ptr<mailbox> loop::inbox() {
+    if (!inbox_) inbox_ = std::make_shared<mailbox>(*backend_);
+    return inbox_;
+}
+
+bool loop::take_posted() {
+    if (!inbox_) return false;
+    std::uint32_t taken = 0;
+    while (taken < posted_per_turn) {
+        detail::posted* call = inbox_->take();
+        if (!call) break;
+        taken += 1;
+        call->take(call, true);
+    }
+    return taken > 0;
+}
+
+const wait_kind& wait_kind_of(opcode code) noexcept {
+    static constexpr auto cancel = [](suspension& wait) noexcept {
+        auto& op = static_cast<operation&>(wait);
+        if (op.state == op_state::in_flight) wait.scope->owner().cancel(op);
+    };
+    static constexpr wait_kind control{"control", nullptr};  // done before anybody could cancel it
+    static constexpr std::array<wait_kind, 13> kinds{{
+        {"accept", cancel},
+        {"connect", cancel},
+        {"recv", cancel},
+        {"send", cancel},
+        {"recvfrom", cancel},
+        {"sendto", cancel},
+        {"recv", cancel},
+        {"recv_batch", cancel},
+        {"send_batch", cancel},
+        {"offload", cancel},
+        {"resolve", cancel},
+        {"send_file", cancel},
+        {"read", cancel},
+    }};
+    return finishes_inline(code) ? control : kinds[static_cast<std::size_t>(code)];
+}
+
+}  // namespace anel

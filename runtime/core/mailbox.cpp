@@ -1,0 +1,69 @@
+// mailbox.cpp: the queue between threads.
+// SPDX-License-Identifier: MIT
+#include "runtime/core/mailbox.hpp"
+
+#include <utility>
+
+namespace anel {
+
+bool mailbox::post(detail::posted* call) noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        if (waiter_) {
+            (first_ ? last_->next : first_) = call;
+            last_ = call;
+            filled_.store(true);
+            // Under the lock: close() waits for it, so the backend is still there.
+            if (sleeping_.load()) waiter_->wake();
+            return true;
+        }
+    }
+    call->take(call, false);
+    return false;
+}
+
+detail::posted* mailbox::take() noexcept {
+    if (!taken_ && filled_.load(std::memory_order_acquire)) {
+        const std::lock_guard lock(mutex_);
+        filled_.store(false, std::memory_order_relaxed);
+        taken_ = std::exchange(first_, nullptr);
+    }
+    detail::posted* oldest = taken_;
+    if (oldest) taken_ = oldest->next;
+    return oldest;
+}
+
+void mailbox::withdraw(detail::posted& call) noexcept {
+    for (detail::posted** link = &taken_; *link; link = &(*link)->next) {
+        if (*link != &call) continue;
+        *link = call.next;
+        return;
+    }
+    const std::lock_guard lock(mutex_);
+    detail::posted* previous = nullptr;
+    for (detail::posted* at = first_; at; previous = at, at = at->next) {
+        if (at != &call) continue;
+        (previous ? previous->next : first_) = at->next;
+        if (last_ == at) last_ = previous;
+        return;
+    }
+}
+
+bool mailbox::may_sleep() noexcept {
+    sleeping_.store(true);
+    return !taken_ && !filled_.load();
+}
+
+void mailbox::close() noexcept {
+    const std::lock_guard lock(mutex_);
+    waiter_ = nullptr;
+}
+
+void mailbox::discard_all() noexcept {
+    while (detail::posted* call = take()) call->take(call, false);
+}
+
+bool detail::post_to(mailbox& box, posted* call) noexcept { return box.post(call); }
+void detail::withdraw_from(mailbox& box, posted& call) noexcept { box.withdraw(call); }
+
+}  // namespace anel

@@ -1,0 +1,313 @@
+// readiness.hpp: the backend for systems that tell when a descriptor is ready: epoll and poll(2).
+//
+// An operation is tried at once, unless the last one showed that there is nothing; if the kernel
+// would wait it is parked at its descriptor, and tried again when the poller says so. One reader
+// and one writer per descriptor. The operation means exactly what it means on io_uring.
+//
+// `Poller` has
+//   int watch(int fd, bool reading, bool writing)    what is wanted of fd now; 0 or -errno
+//   void forget(int fd)                              fd is about to be closed, or to go
+//   bool wait(time_point until, time_point now, F)   calls F(fd, readable, writable, hung_up);
+//                                                    false: interrupted, nothing was called
+//   static constexpr bool edges                      watch() is needed only once per descriptor
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "runtime/backend/chunk_pool.hpp"
+#include "runtime/backend/helpers.hpp"
+#include "runtime/system/posix.hpp"
+
+#include <anel/detail/backend.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <new>
+#include <utility>
+#include <vector>
+
+namespace anel {
+
+/// What a failed wait of a poller means, by errno. Returns its answer: false when interrupted,
+/// true when the reason may pass.
+inline bool wait_failed(const char* call) noexcept {
+    const bool refused = errno == EPERM || errno == EACCES || errno == ENOSYS;
+    if (refused) detail::system_refused(call, errno);
+    return errno != EINTR;
+}
+
+template <class Poller>
+class readiness final : public backend {
+public:
+    readiness(backend_kind kind, const backend_options& options)
+        : kind_(kind), poller_(waker_.descriptor()), helpers_(*this, options.helper_threads) {}
+    ~readiness() override { ANEL_ASSERT(in_flight() == 0); }
+
+    bool submit(operation& op) noexcept override {
+        if (finishes_inline(op.code)) {
+            made_calls(1);
+            return finished_inline(op, control(op));
+        }
+        if (needs_helper(op.code)) {
+            if (const std::int32_t error = helpers_.start(op)) return finished_inline(op, error);
+            started(op);
+            return true;
+        }
+        if (op.fd < 0) return finished_inline(op, -EBADF);
+        if (moves_nothing(op)) return finished_inline(op, 0);
+        try {
+            if (op.code == opcode::recv_chunk) (void)chunks();  // fails here, or never
+            const std::int32_t result = try_or_park(op);
+            if (result != would_wait) return finished_inline(op, result);
+        } catch (const std::bad_alloc&) {
+            return finished_inline(op, -ENOMEM);
+        }
+        started(op);
+        return true;
+    }
+
+    void cancel(operation& op) noexcept override {
+        ANEL_ASSERT(op.state == op_state::in_flight);
+        counters_.cancels += 1;
+        if (needs_helper(op.code)) return helpers_.cancel(op);
+        if (op.cancel_wanted) return;
+        op.cancel_wanted = true;
+        slot& place = slot_of(op.fd);
+        ANEL_ASSERT(place.parked[is_outgoing(op.code)] == &op);
+        unpark(op, place);
+        watch(op.fd, place);
+        op.result = -ECANCELED;
+        ended_.push(op);
+    }
+
+    void wait(time_point until, op_queue& done) noexcept override {
+        helpers_.collect(ended_);
+        // Nothing sleeps while something has ended, but the kernel is asked all the same: a busy
+        // program must not starve what arrives.
+        if (!chunkless_.empty() && chunks().any_free()) hungry_.splice(chunkless_);
+        if (!numb_.empty() && now() >= numb_until_) hungry_.splice(numb_);
+        if (!numb_.empty()) until = std::min(until, numb_until_);
+        if (!ended_.empty() || !hungry_.empty()) until = time_point::min();
+        const auto tell = [this](int fd, bool readable, bool writable, bool hung_up) {
+            if (fd == waker_.descriptor()) return waker_.clear();
+            on_ready(fd, readable, writable, hung_up);
+        };
+        // Interrupted by a signal, or by the kernel itself while it tears down a ring that the
+        // process had: it is not over.
+        do {
+            counters_.waits += 1;
+        } while (!poller_.wait(until, now(), tell));
+        feed_hungry();
+        helpers_.collect(ended_);
+        while (suspension* ended = ended_.pop()) finished(static_cast<operation&>(*ended), done);
+    }
+
+    void wake() noexcept override { waker_.signal(); }
+    [[nodiscard]] time_point now() const noexcept override { return monotonic_now(); }
+    [[nodiscard]] backend_kind kind() const noexcept override { return kind_; }
+
+private:
+    struct slot {
+        operation* parked[2] = {};  // [0] taking something in, [1] moving something out
+        bool exhausted[2] = {};     // the last try left nothing behind: do not try, park
+        bool hungry[2] = {};        // in hungry_, chunkless_ or numb_: is tried without being told
+        bool internet = false;      // a TCP socket: only there a short read means that it is empty
+        bool hung_up = false;       // an end, an error or urgent data: then not even there
+        bool watched = false;       // with edges: the poller knows the descriptor
+        std::int32_t late_error = 0;  // for the next receive: it came after the last of a batch
+    };
+
+    std::int32_t try_or_park(operation& op) {
+        slot& place = slot_of(op.fd);
+        operation*& parked = place.parked[is_outgoing(op.code)];
+        ANEL_ASSERT(parked == nullptr);
+        if (!place.exhausted[is_outgoing(op.code)]) {
+            // A batch is tried after the poller was asked: it may be 64 datagrams every time, and
+            // nothing else would get its turn.
+            const std::int32_t result =
+                op.code == opcode::recv_batch ? be_hungry(op, place) : try_now(op, place);
+            if (result != would_wait) return result;
+        }
+        parked = &op;
+        try {
+            const int error = watch(op.fd, place);
+            if (error == 0) return would_wait;
+            unpark(op, place);
+            return error;
+        } catch (...) {
+            unpark(op, place);
+            throw;
+        }
+    }
+
+    void unpark(operation& op, slot& place) noexcept {
+        place.parked[is_outgoing(op.code)] = nullptr;
+        if (!std::exchange(place.hungry[is_outgoing(op.code)], false)) return;
+        if (!hungry_.remove(op) && !chunkless_.remove(op)) numb_.remove(op);
+    }
+
+    slot& slot_of(int fd) {
+        const auto index = static_cast<std::size_t>(fd);
+        if (index >= slots_.size()) slots_.resize(index + index / 2 + 16);
+        return slots_[index];
+    }
+
+    std::int32_t control(operation& op) noexcept {
+        const bool goes = op.code == opcode::close || op.code == opcode::give_up;
+        if (goes && static_cast<std::size_t>(op.fd) < slots_.size()) {
+            slot& place = slots_[static_cast<std::size_t>(op.fd)];
+            ANEL_ASSERT(place.parked[0] == nullptr);  // cancelled and awaited before a close
+            ANEL_ASSERT(place.parked[1] == nullptr);
+            if (!Poller::edges || place.watched) poller_.forget(op.fd);
+            place = slot{};
+        }
+        const std::int32_t result = control_call(op, blocking::no);
+        if (result >= 0 && (op.code == opcode::open_socket || op.code == opcode::take_over)) {
+            const auto made = static_cast<socket_kind>(op.flags);
+            const int fd = op.code == opcode::take_over ? op.fd : result;
+            if (made == socket_kind::tcp4 || made == socket_kind::tcp6) is_internet(fd);
+        }
+        return result;
+    }
+
+    // Without memory for it the socket is read with one call more.
+    void is_internet(int fd) noexcept {
+        try {
+            slot_of(fd).internet = true;
+        } catch (const std::bad_alloc&) {}
+    }
+
+    // A TCP stream that gave less than was asked for is empty: the next try would only be told to
+    // wait. Any news about the descriptor ends that, and once the peer has hung up there is none to
+    // wait for. A unix stream stops at descriptors that were passed along; datagrams and
+    // connections say nothing about the next one.
+    std::int32_t try_now(operation& op, slot& place) noexcept {
+        if (!is_outgoing(op.code) && place.late_error != 0)
+            return std::exchange(place.late_error, 0);
+        const bool lending = op.code == opcode::recv_chunk;
+        if (lending && !lend(op)) {
+            place.hungry[0] = true;  // until a chunk comes back
+            chunkless_.push(op);
+            return would_wait;
+        }
+        const std::size_t wanted = std::min(op.size, share_bytes);
+        const std::size_t before = op.size;
+        const std::int32_t result = attempt(op);
+        const effort done = effort_of(op, before, result);
+        made_calls(done.calls, done.bytes);
+        if (lending && result <= 0) give_back(op.data);
+        if (result == had_its_share) return be_hungry(op, place);
+        if (op.code == opcode::accept && result >= 0 && place.internet) {
+            is_internet(result);  // may move the slots: `place` is not used after it
+            return result;
+        }
+        const bool stream =
+            lending || (op.code == opcode::recv && (op.flags & op_flag::whole) == 0);
+        const bool partial =
+            stream && place.internet && result > 0 && static_cast<std::size_t>(result) < wanted;
+        // Only with edges: the poller must have been watching when the rest did not come.
+        const bool known = Poller::edges ? place.watched : true;
+        place.exhausted[is_outgoing(op.code)] =
+            (partial || took_all(op, place)) && known && !place.hung_up;
+        return result;
+    }
+
+    // A batch that is not full took the last datagram that there was.
+    static bool took_all(const operation& op, slot& place) noexcept {
+        if (op.code != opcode::recv_batch) return false;
+        const auto& batch = *static_cast<const message_batch*>(op.data);
+        place.late_error = batch.late_error;
+        return batch.spoiled > 0 && batch.spoiled < message_batch::capacity &&
+               batch.late_error == 0;
+    }
+
+    std::int32_t be_hungry(operation& op, slot& place) noexcept {
+        place.hungry[is_outgoing(op.code)] = true;
+        hungry_.push(op);
+        return would_wait;
+    }
+
+    // A descriptor that waits holds no memory: it gets some for the moment of a try.
+    bool lend(operation& op) {
+        op.data = chunks().take();
+        op.size = chunk_pool::chunk_bytes;
+        return op.data != nullptr;
+    }
+
+    void on_ready(int fd, bool readable, bool writable, bool hung_up) noexcept {
+        slot_of(fd).hung_up |= hung_up;
+        if (readable) advance_parked(slot_of(fd), 0);
+        if (writable) advance_parked(slot_of(fd), 1);
+        if (Poller::edges) return;
+        if (hung_up) pause_those_told_in_vain(slot_of(fd));
+        watch(fd, slot_of(fd));
+    }
+
+    // An error that no attempt takes away, as those in an error queue (IP_RECVERR) are, would be
+    // told again and again. Only a poller with edges tells it once.
+    void pause_those_told_in_vain(slot& place) noexcept {
+        for (const std::size_t direction : {0U, 1U}) {
+            operation* op = place.parked[direction];
+            if (!op || place.hungry[direction]) continue;
+            place.hungry[direction] = true;
+            if (numb_.empty()) numb_until_ = after(now(), pause_after_error);
+            numb_.push(*op);
+        }
+    }
+
+    void advance_parked(slot& place, std::size_t direction) noexcept {
+        place.exhausted[direction] = false;
+        operation* op = place.parked[direction];
+        if (!op || place.hungry[direction]) return;
+        place.parked[direction] = nullptr;
+        const std::int32_t result = try_now(*op, place);
+        if (result == would_wait) {
+            place.parked[direction] = op;
+            return;
+        }
+        op->result = result;
+        ended_.push(*op);
+    }
+
+    // Those that moved their share last time go on; others have had their turn in between. As many
+    // as a turn can bear: what has just become ready need not wait for all of them.
+    void feed_hungry() noexcept {
+        constexpr std::uint32_t bearable = 1024;
+        const std::uint32_t before = cost();
+        op_queue again;
+        again.splice(hungry_);
+        while (suspension* item = cost() - before < bearable ? again.pop() : nullptr) {
+            auto& op = static_cast<operation&>(*item);
+            slot& place = slot_of(op.fd);
+            place.hungry[is_outgoing(op.code)] = false;
+            const int fd = op.fd;
+            advance_parked(place, is_outgoing(op.code));
+            if (!Poller::edges) watch(fd, slot_of(fd));
+        }
+        again.splice(hungry_);
+        hungry_.splice(again);
+    }
+
+    int watch(int fd, slot& place) {
+        if (Poller::edges && place.watched) return 0;
+        if (Poller::edges) made_calls(1);
+        // Who is hungry is tried again anyway. Told of it, a poller without edges would not sleep.
+        const int error = poller_.watch(fd, place.parked[0] && !place.hungry[0],
+                                        place.parked[1] && !place.hungry[1]);
+        place.watched = error == 0;
+        return error;
+    }
+
+    backend_kind kind_;
+    wake_signal waker_;
+    Poller poller_;
+    std::vector<slot> slots_;
+    op_queue ended_;
+    op_queue hungry_;     // parked, and to be tried again without waiting
+    op_queue chunkless_;  // parked, and to be tried again once a chunk has come back
+    op_queue numb_;       // parked, and to be tried again after a pause
+    time_point numb_until_{};
+    helper_threads helpers_;
+};
+
+}  // namespace anel

@@ -1,0 +1,63 @@
+// run.cpp: the outermost coroutine: runs the root task, and beside it what receives signals.
+// SPDX-License-Identifier: MIT
+#include <anel/run.hpp>
+
+#include <anel/error.hpp>
+
+#include "runtime/core/root_task.hpp"
+#include "runtime/start/signal_hub.hpp"
+
+#include <exception>
+#include <ostream>
+
+namespace anel {
+namespace {
+
+/// The task, and beside it the one that receives signals.
+task<> root_and_signals(task<> root, cancel_scope& scope, signal_hub& signals, bool stop_signals) {
+    frame& self = co_await detail::this_frame();
+    scope.open(*self.scope);
+    task_group beside(*self.scope, cancel_scope::shield::no);
+    signals.attach(beside, scope);
+    std::exception_ptr error;
+    try {
+        const int failed = stop_signals ? -signals.watch_stop_signals() : 0;
+        if (failed != 0) throw_errno(failed, "signal", "SIGINT and SIGTERM");
+        auto inside = detail::in_scope(scope, std::move(root));
+        co_await inside;
+    } catch (const task_cancelled&) {
+        error = scope.cancelled() ? std::current_exception() : detail::stray_cancel();
+    } catch (...) {
+        error = std::current_exception();
+    }
+    beside.cancel();
+    co_await beside.join();
+    scope.close();
+    if (error) std::rethrow_exception(error);
+    beside.rethrow();
+}
+
+}  // namespace
+
+std::ostream& operator<<(std::ostream& out, const backend_report& report) {
+    out << '(' << report.name << ')';
+    if (!report.reason.empty()) out << " because " << report.reason;
+    return out;
+}
+
+int detail::run_root(task<> root, const run_options& options) {
+    loop turning(make_backend(options.backend));
+    turning.set_spin(options.spin);
+    signal_hub signals;
+    turning.set_signals(&signals);
+
+    cancel_scope scope;
+    root_task first(turning, root_and_signals(std::move(root), scope, signals, options.signals));
+    turning.run_until(first.ended());
+
+    const std::exception_ptr error = first.error();
+    if (error && !is_cancel(error)) std::rethrow_exception(error);
+    return error ? signals.stopped_by() : 0;
+}
+
+}  // namespace anel

@@ -1,0 +1,60 @@
+// signal_hub.hpp: who is told of a signal: the tasks that wait for it, or the root task, by a
+// cancel.
+//
+// Knows: the watch, and the group in which the bytes of the watch are received.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "runtime/start/signals.hpp"
+
+#include <anel/detail/wait_list.hpp>
+#include <anel/task_group.hpp>
+
+#include <array>
+
+namespace anel {
+
+class signal_hub {
+public:
+    signal_hub() noexcept = default;
+    signal_hub(const signal_hub&) = delete;
+    signal_hub& operator=(const signal_hub&) = delete;
+    /// A signal that would have cancelled `root`, had it come earlier, has its usual effect now.
+    ~signal_hub();
+
+    /// From now on, and until `beside` ends, signals are received in it, as soon as one is watched.
+    void attach(task_group& beside, cancel_scope& root) noexcept;
+    /// The first SIGINT or SIGTERM cancels the root task; a second one has its usual effect.
+    /// Returns 0 or -errno. Errors: std::bad_alloc.
+    int watch_stop_signals();
+    /// Tasks wait for `number`. Returns 0 or -errno. Errors: std::bad_alloc.
+    int watch(int number);
+
+    /// Whether `number` came while nobody waited; asked once.
+    [[nodiscard]] bool take_pending(int number) noexcept;
+    /// The signal that has cancelled the root task, or 0.
+    [[nodiscard]] int stopped_by() const noexcept { return stopped_by_; }
+    [[nodiscard]] detail::wait_list& waiters(int number) noexcept {
+        return signals_[static_cast<std::size_t>(number)].waiters;
+    }
+
+private:
+    struct entry {
+        detail::wait_list waiters;
+        bool awaited = false;  // by tasks, now or earlier
+        bool pending = false;
+    };
+
+    int open();
+    static spawned::handle_type receive(signal_hub& hub);
+    void arrived(int number) noexcept;
+    [[nodiscard]] bool stops_root(int number) const noexcept;
+
+    signal_watch watch_;
+    task_group* beside_ = nullptr;
+    cancel_scope* root_ = nullptr;
+    int stopped_by_ = 0;
+    std::array<entry, signal_watch::largest_number + 1> signals_;
+};
+
+}  // namespace anel

@@ -1,0 +1,183 @@
+// linux.cpp: system.hpp with the calls that Linux has.
+//
+// A filter may refuse a call that is younger than itself (ENOSYS, EPERM, EACCES) while the program
+// could do without: then the older calls are made that do the same in two steps.
+// SPDX-License-Identifier: MIT
+#include "runtime/system/plain.hpp"
+
+#include <anel/error.hpp>
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+namespace anel {
+namespace {
+constexpr int kind_flags(blocking mode) {
+    return SOCK_CLOEXEC | (mode == blocking::no ? SOCK_NONBLOCK : 0);
+}
+
+bool was_refused() noexcept { return errno == ENOSYS || errno == EPERM || errno == EACCES; }
+
+// sendfile(2) has no MSG_NOSIGNAL. Meanwhile SIGPIPE is kept back in this thread, to which alone
+// the system would send it, and taken away.
+class broken_pipe_kept_back {
+public:
+    broken_pipe_kept_back() noexcept {
+        sigemptyset(&pipe_);
+        sigaddset(&pipe_, SIGPIPE);
+        pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+        // Where the program keeps it back too, one may be waiting already: that is not ours.
+        sigset_t waiting;
+        if (kept_back_anyway() && sigpending(&waiting) == 0) {
+            ours_ = sigismember(&waiting, SIGPIPE) == 0;
+        }
+    }
+    broken_pipe_kept_back(const broken_pipe_kept_back&) = delete;
+    broken_pipe_kept_back& operator=(const broken_pipe_kept_back&) = delete;
+    ~broken_pipe_kept_back() {
+        const int error = errno;
+        constexpr timespec at_once{};
+        while (ours_ && ::sigtimedwait(&pipe_, nullptr, &at_once) < 0 && errno == EINTR) continue;
+        if (!kept_back_anyway()) pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+        errno = error;
+    }
+
+private:
+    bool kept_back_anyway() const noexcept { return sigismember(&before_, SIGPIPE) == 1; }
+
+    sigset_t pipe_;
+    sigset_t before_;
+    bool ours_ = true;
+};
+
+// Memory that the system empties in a child of fork(): Linux 4.14. Null where it does not.
+std::atomic<int>* emptied_by_fork() noexcept {
+    const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    void* page = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED || ::madvise(page, size, MADV_WIPEONFORK) != 0) return nullptr;
+    return new (page) std::atomic<int>(0);
+}
+
+}  // namespace
+
+int process_id() noexcept {
+    static std::atomic<int>* const known = emptied_by_fork();
+    if (!known) return ::getpid();
+    const int id = known->load(std::memory_order_relaxed);
+    if (id != 0) return id;
+    known->store(::getpid(), std::memory_order_relaxed);
+    return ::getpid();
+}
+
+int make_socket(int family, int type, blocking mode) noexcept {
+    const int fd = ::socket(family, type | kind_flags(mode), 0);
+    return fd < 0 ? -errno : fd;
+}
+
+int accept_socket(int listener, sockaddr* peer, socklen_t* size, blocking mode) noexcept {
+    const int fd = ::accept4(listener, peer, size, kind_flags(mode));
+    if (fd >= 0) return fd;
+    return was_refused() ? plain::accept_socket(listener, peer, size, mode) : -errno;
+}
+
+int make_socket_pair(int (&pair)[2]) noexcept {
+    return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
+}
+
+int receive_datagrams(int fd, counted_message* into, unsigned count, std::int32_t& late) noexcept {
+    late = 0;  // the socket keeps an error for the next call, recvmmsg(2)
+    const int received = ::recvmmsg(fd, into, count, MSG_DONTWAIT, nullptr);
+    if (received >= 0) return received;
+    return was_refused() ? plain::receive_datagrams(fd, into, count, late) : -errno;
+}
+
+int send_datagrams(int fd, counted_message* from, unsigned count) noexcept {
+    const int sent = ::sendmmsg(fd, from, count, MSG_DONTWAIT | no_signal);
+    if (sent >= 0) return sent;
+    return was_refused() ? plain::send_datagram(fd, from) : -errno;
+}
+
+int pin_thread(unsigned index) noexcept {
+    cpu_set_t allowed;
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) < 0) return -errno;
+    unsigned left = index % static_cast<unsigned>(CPU_COUNT(&allowed));
+    for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+        if (!CPU_ISSET(cpu, &allowed)) continue;
+        if (left-- > 0) continue;
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        return ::sched_setaffinity(0, sizeof one, &one) < 0 ? -errno : 0;
+    }
+    return -ENOTSUP;
+}
+
+// One byte of each stretch that the system reads ahead at once, and the last one. A file system
+// that cannot tell, NFS for one, gives EOPNOTSUPP: then nothing is known to be in memory.
+bool in_memory(int file, std::uint64_t offset, std::size_t size) noexcept {
+    constexpr std::size_t read_ahead = 128 * 1024;  // Linux: read_ahead_kb of most devices
+    std::byte byte{};
+    const iovec into{&byte, 1};
+    for (std::size_t at = 0; at < size;) {
+        const ssize_t got = ::preadv2(file, &into, 1, static_cast<off_t>(offset + at), RWF_NOWAIT);
+        if (got < 0) return false;
+        if (got == 0) return true;  // beyond the end
+        const bool last = at + 1 == size;
+        at = last ? size : std::min(at + read_ahead, size - 1);
+    }
+    return true;
+}
+
+std::int32_t read_at_once(int file, std::uint64_t offset, void* to, std::size_t size) noexcept {
+    const iovec into{to, size};
+    const ssize_t got = ::preadv2(file, &into, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+    return got < 0 ? -errno : static_cast<std::int32_t>(got);
+}
+
+std::int32_t send_uncopied(int socket, int file, std::uint64_t offset, std::size_t size) noexcept {
+    const broken_pipe_kept_back guard;
+    auto from = static_cast<off_t>(offset);
+    ssize_t sent = 0;
+    do {
+        sent = ::sendfile(socket, file, &from, size);
+    } while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : static_cast<std::int32_t>(sent);
+}
+
+wake_signal::wake_signal() : reading_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    writing_ = reading_;
+    if (reading_ >= 0) return;
+    if (!was_refused()) throw_errno(errno, "eventfd", {});
+    plain::make_pipe(reading_, writing_);
+}
+
+wake_signal::~wake_signal() {
+    ::close(reading_);
+    if (writing_ != reading_) ::close(writing_);
+}
+
+void wake_signal::signal() noexcept {
+    const std::uint64_t one = 1;
+    // Fails only with EAGAIN, when the count is at its maximum or the pipe full: the sleeper is
+    // being woken already.
+    (void)!::write(writing_, &one, sizeof one);
+}
+
+void wake_signal::clear() noexcept {
+    std::uint64_t counts[8];  // one from an eventfd, many from a pipe
+    while (::read(reading_, counts, sizeof counts) == sizeof counts) {}
+}
+
+}  // namespace anel

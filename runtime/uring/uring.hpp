@@ -1,0 +1,125 @@
+// uring.hpp: the io_uring backend: one ring, one io_uring_enter per turn of the loop.
+//
+// An operation's address is the user_data of its submission, with a tag in the low bits. `owed`
+// counts the completions that the kernel still has to post for it: its own, that of its cancel, and
+// notices, one per zero-copy send, that its memory is read no more. Only at zero is it done, so a
+// late completion can never hit whatever lives at that address next. An operation in flight is in
+// the kernel, or in starved_, or waits at an inbox, whose receive belongs to the descriptor, or
+// waits for notices only, or has ended, in ended_.
+//
+// Knows: liburing. Must not know: coroutines.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "runtime/backend/helpers.hpp"
+#include "runtime/backend/inbox.hpp"
+#include "runtime/system/posix.hpp"
+#include "runtime/uring/chunks.hpp"
+
+#include <anel/detail/backend.hpp>
+
+#include <liburing.h>
+
+#include <cstdint>
+
+namespace anel {
+
+class uring final : public backend {
+public:
+    explicit uring(const backend_options& options) : helpers_(*this, options.helper_threads) {
+        set_up(options);
+    }
+    ~uring() override;
+
+    bool submit(operation& op) noexcept override;
+    void cancel(operation& op) noexcept override;
+    void wait(time_point until, op_queue& done) noexcept override;
+    void wake() noexcept override { waker_.signal(); }
+    [[nodiscard]] time_point now() const noexcept override { return monotonic_now(); }
+    [[nodiscard]] backend_kind kind() const noexcept override { return backend_kind::io_uring; }
+
+private:
+    // The low bits of user_data; above them stands an operation's address, or a descriptor.
+    enum class tag : std::uint64_t { own, cancel, wake, receive, disarm, mask = 7 };
+    static_assert(alignof(operation) >= 8);
+    static std::uint64_t with_tag(int fd, tag what) noexcept {
+        return static_cast<std::uint64_t>(fd) << 3 | static_cast<std::uint64_t>(what);
+    }
+
+    // setup.cpp: from the kernel's best to what it lets us have, and back to nothing.
+    void set_up(const backend_options& options);
+    int try_set_up(unsigned flags, unsigned entries, unsigned completions) noexcept;
+    void try_each_opcode();
+
+    io_uring_sqe* next_sqe() noexcept;
+    bool prepare(operation& op) noexcept;
+    static void prepare_wait(operation& op, io_uring_sqe& sqe, unsigned events) noexcept;
+    bool prepare_cancel(operation& op) noexcept;
+    void flush_waiting() noexcept;
+    int enter(unsigned wait_for, duration patience) noexcept;
+    static void check(int returned) noexcept;
+    bool kernel_has_news() const noexcept;
+    void reap() noexcept;
+    void completed(operation& op, std::int32_t result, std::uint32_t flags) noexcept;
+    void cancelled(operation& op, std::int32_t answer) noexcept;
+    void owed_one_less(operation& op) noexcept;
+    void put_off(operation& op) noexcept;
+    std::int32_t attempt_here(operation& op) noexcept;
+
+    // zero_copy.cpp: sends from memory that the kernel reads in place.
+    static bool prepare_zero_copy(operation& op, io_uring_sqe& sqe, std::size_t size) noexcept;
+    static bool zero_copy_refused(operation& op, std::int32_t result) noexcept;
+    void noticed(operation& op, std::int32_t usage) noexcept;
+    static void let_go_of_memory(operation& op) noexcept;
+
+    // In the flags of an operation.
+    static constexpr std::uint32_t in_kernel = op_flag::first_of_backend;  // its completion is owed
+    static constexpr std::uint32_t in_starved = in_kernel << 1;
+    static constexpr std::uint32_t in_place = in_kernel << 2;  // what is in the kernel is zero-copy
+    static constexpr std::uint32_t cut_short = in_kernel << 3;  // whole: more was asked for
+    static constexpr std::uint32_t told_in_vain = cut_short;    // attempted: of an error alone
+    static constexpr unsigned notices_shift = 24;               // above: how many notices are owed
+    static std::uint32_t notices_of(const operation& op) noexcept {
+        return op.flags >> notices_shift;
+    }
+
+    // receive.cpp: receives that belong to a descriptor, not to an operation.
+    bool belongs_to_inbox(const operation& op) noexcept;
+    bool ask_inbox(operation& op) noexcept;
+    bool leave_inbox(const operation& op) noexcept;
+    void empty_inbox(int fd) noexcept;
+    void open_inboxes();
+    bool serve(inbox& box, operation& op) noexcept;
+    void arm(int fd, inbox& box, io_uring_sqe* sqe) noexcept;
+    void disarm(int fd, inbox& box) noexcept;
+    void starve(int fd, inbox& box) noexcept;
+    void feed_starving() noexcept;
+    bool can_feed_more() noexcept;
+    void received(int fd, std::int32_t result, std::uint32_t flags) noexcept;
+    void disarmed(int fd, std::int32_t answer) noexcept;
+    void keep(inbox& box, std::uint16_t chunk, std::byte* data, std::uint32_t size) noexcept;
+    std::int32_t receive_now(int fd, inbox& box) noexcept;
+
+    static constexpr duration forever = duration::max();
+
+    io_uring ring_{};
+    wake_signal waker_;
+    helper_threads helpers_;
+    bool waker_armed_ = false;
+    bool must_enter_to_reap_ = false;  // no TASKRUN flag: only a system call shows what is there
+    op_queue starved_;                 // in flight, but not yet in the submission queue
+    op_queue unsent_cancels_;          // operations whose cancel found no room
+    op_queue being_cancelled_;         // cancelled while a thread of the kernel was at them
+    time_point ask_again_at_{};        // for these
+    op_queue ended_;
+
+    inbox_table inboxes_;
+    chunk_offers offers_;
+    bool inboxes_open_ = false;
+    bool multishot_works_ = true;  // Linux 6.0
+    int first_starving_ = -1;      // descriptors that wait for a chunk or for room, by inbox
+    int last_starving_ = -1;
+    std::uint32_t turn_ = 0;
+};
+
+}  // namespace anel
