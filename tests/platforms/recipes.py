@@ -2,10 +2,9 @@
 a Result. What a row asks for stands in rows.py."""
 
 import re
-import shutil
 from dataclasses import dataclass, field
 
-from places import Debian, DoesNotBuild, HOME, JOBS, first_error
+from places import Debian, DoesNotBuild, HOME, JOBS, MIRROR, first_error
 from suites import Counts, count_ctest, count_unittest, run_suite
 
 SUITES = ("runtime", "net", "sim", "conformance")
@@ -160,13 +159,13 @@ def unpack_liburing(system, suite, arch="amd64"):
     place = f"/opt/liburing-{suite}-{arch}"
     inside = system.root / place.lstrip("/")
     if not inside.is_dir():
-        other = debian("liburing", suite, "amd64", "")
-        other.must(f"dpkg --add-architecture {arch} && apt-get -q -y update && cd /tmp && "
-                   f"rm -f *.deb && apt-get -q download liburing2:{arch} liburing-dev:{arch}", 300)
-        for package in sorted((other.root / "tmp").glob("liburing*.deb")):
-            if other.root != system.root:
-                shutil.copy(package, system.root / "tmp")
-            system.must(f"dpkg -x /tmp/{package.name} {place} && rm /tmp/{package.name}", 60)
+        (system.root / f"tmp/{suite}.list").write_text(f"deb {MIRROR} {suite} main\n")
+        apt = (f"apt-get -q -o Dir::Etc::SourceList=/tmp/{suite}.list -o Dir::Etc::SourceParts=- "
+               f"-o Dir::State::Lists=$lists -o APT::Architecture={arch} "
+               f"-o APT::Architectures={arch}")
+        system.must(f"lists=$(mktemp -d) && mkdir $lists/partial && {apt} update && cd $lists && "
+                    f"{apt} download liburing2 liburing-dev && for package in *.deb; do "
+                    f"dpkg -x $package {place}; done && rm -r $lists", 300)
     described = next(inside.glob("usr/lib/*/pkgconfig/liburing.pc"))
     text = described.read_text()
     described.write_text(re.sub(r"(=|\s|-[IL])/usr\b", rf"\1{place}/usr", text))
@@ -175,23 +174,23 @@ def unpack_liburing(system, suite, arch="amd64"):
     return Liburing(version, folder, folder.removesuffix("/pkgconfig"))
 
 
-def mixed_liburing(result, row, built, others=(), suites=("conformance",), **how):
+def mixed_liburing(result, row, built, others=(), only="*", **how):
     """Built with the headers and the library of one liburing, run beside the others.
 
-    `built` and `others` are suites of Debian, whose package is taken."""
+    `built` and `others` are suites of Debian, whose package is taken; `only` says which tests run
+    beside the first."""
     system = debian(row, "trixie", "amd64", "cmake ninja-build pkg-config ccache python3 g++ "
                     "libgtest-dev")
     first = unpack_liburing(system, built)
     build = Build(system, result, row, pkg_config=first.pkg_config, **how)
-    build.make(*(f"{name}_tests" for name in suites))
+    build.make("conformance_tests")
     beside = [first, *(unpack_liburing(system, name) for name in others)]
     result.versions["liburing"] = first.version
     for one in beside:
         if one is not first:
             result.versions["liburing"] += f", run beside {one.version}"
-        for suite in suites:
-            counts = run_suite(
-                lambda line, limit: system.run(line, limit),
-                f"env LD_LIBRARY_PATH={one.libraries} {build.folder}/tests/{suite}_tests", 900,
-                "*" if one is first else "*/io_uring")
-            result.counts.add(counts, f"beside {one.version}: {suite}.")
+        counts = run_suite(
+            lambda line, limit: system.run(line, limit),
+            f"env LD_LIBRARY_PATH={one.libraries} {build.folder}/tests/conformance_tests", 900,
+            only if one is first else "*/io_uring")
+        result.counts.add(counts, f"beside {one.version}: conformance.")

@@ -72,7 +72,7 @@ row(recipes.mixed_liburing, "liburing-2.3-and-newer", "built with the oldest, ru
 row(recipes.mixed_liburing, "liburing-2.15-and-older", "built with the newest, run beside older",
     built="sid", others=("trixie", "bookworm"))
 row(recipes.mixed_liburing, "debian13-newest-liburing", "g++ 14 of Debian 13, the newest liburing",
-    built="sid", cheap=True)
+    built="sid", only="*/io_uring", optimise="-O0", cheap=True)
 
 # --- other processors -----------------------------------------------------------------------------
 
@@ -80,7 +80,7 @@ I386 = {"arch": "i386", "triple": "i686-linux-gnu"}
 AARCH64 = {"arch": "arm64", "triple": "aarch64-linux-gnu", "qemu": "qemu-aarch64"}
 RISCV64 = {"arch": "riscv64", "triple": "riscv64-linux-gnu", "qemu": "qemu-riscv64"}
 S390X = {"arch": "s390x", "triple": "s390x-linux-gnu", "qemu": "qemu-s390x"}
-UNIT = {"suites": ("runtime", "net", "sim"), "peers": ()}
+UNIT = {"suites": ("runtime", "net", "sim"), "peers": (), "optimise": "-O0"}
 
 row(recipes.native, "debian12-i386", "32 bits, g++ 12", arch="i386", peers=recipes.PEERS)
 row(recipes.crossed, "aarch64", "g++ 14, run by qemu-user", **AARCH64)
