@@ -10,7 +10,7 @@
 
 #include <optional>
 
-namespace anel {
+namespace anel::detail {
 
 socket_address to_socket_address(const endpoint& address) noexcept;
 
@@ -22,4 +22,4 @@ socket_address to_socket_address(const batch_item& item) noexcept;
 /// empty or contains NUL, a relative path that begins with '@'.
 std::optional<endpoint> from_socket_address(const socket_address& address) noexcept;
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -10,6 +10,7 @@
 #include <string>
 
 namespace anel {
+using namespace detail;
 namespace {
 constexpr std::size_t first_size = 4096;
 

@@ -19,6 +19,7 @@
 #include <tuple>
 
 namespace anel {
+using namespace detail;
 namespace {
 
 struct race {
@@ -41,7 +42,7 @@ task<> attempt(endpoint address, race& all) {
 
 }  // namespace
 
-std::vector<endpoint> interleaved(std::span<const endpoint> found) {
+std::vector<endpoint> detail::interleaved(std::span<const endpoint> found) {
     std::vector<endpoint> order;
     std::vector<endpoint> other;
     for (const endpoint& address : found) {
@@ -54,7 +55,7 @@ std::vector<endpoint> interleaved(std::span<const endpoint> found) {
     return order;
 }
 
-task<tcp_stream> connect_first(std::span<const endpoint> addresses) {
+task<tcp_stream> detail::connect_first(std::span<const endpoint> addresses) {
     race all;
     const auto run_race = [&](task_group& group) -> task<> {
         for (std::size_t next = 0; !all.winner && (next < addresses.size() || all.running > 0);) {

@@ -12,6 +12,7 @@
 #include <string>
 
 namespace anel {
+using namespace detail;
 namespace {
 
 // A place begins one cache line further than the one before: memory at multiples of a page shares a
@@ -71,7 +72,7 @@ endpoint batched_datagram::peer() const noexcept {
     return from_socket_address(to_socket_address(item())).value_or(endpoint());
 }
 
-socket_address to_socket_address(const batch_item& item) noexcept {
+socket_address detail::to_socket_address(const batch_item& item) noexcept {
     socket_address address;
     address.size = item.address_size;
     std::memcpy(address.bytes, item.address, item.address_size);

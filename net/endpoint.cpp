@@ -28,6 +28,7 @@
 #include <sys/un.h>
 
 namespace anel {
+using namespace detail;
 namespace {
 
 constexpr std::size_t path_offset = offsetof(sockaddr_un, sun_path);
@@ -121,7 +122,7 @@ std::string quoted(std::string_view text) {
 
 }  // namespace
 
-socket_address to_socket_address(const endpoint& address) noexcept {
+socket_address detail::to_socket_address(const endpoint& address) noexcept {
     const std::array<std::uint8_t, 16> bytes = address.address_bytes();
     if (address.is_unix()) return store_path(address.path());
     if (address.family() == address_family::ipv4) {
@@ -139,7 +140,7 @@ socket_address to_socket_address(const endpoint& address) noexcept {
     return store(native);
 }
 
-std::optional<endpoint> from_socket_address(const socket_address& address) noexcept {
+std::optional<endpoint> detail::from_socket_address(const socket_address& address) noexcept {
     // The system reports the size it wanted, which is more than the buffer when it cut the address.
     if (address.size > sizeof address.bytes) return std::nullopt;
     decltype(sockaddr::sa_family) family{};

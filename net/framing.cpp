@@ -8,6 +8,7 @@
 #include <cstdint>
 
 namespace anel {
+using namespace detail;
 namespace {
 
 constexpr std::size_t header_size = 4;

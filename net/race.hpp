@@ -14,7 +14,7 @@
 #include <span>
 #include <vector>
 
-namespace anel {
+namespace anel::detail {
 
 /// The next attempt begins that long after the one before. RFC 8305, section 8: the recommended
 /// Connection Attempt Delay.
@@ -31,4 +31,4 @@ std::vector<endpoint> interleaved(std::span<const endpoint> found);
 /// Lifetime  `addresses` must outlive the co_await.
 task<tcp_stream> connect_first(std::span<const endpoint> addresses);
 
-}  // namespace anel
+}  // namespace anel::detail

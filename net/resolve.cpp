@@ -11,6 +11,7 @@
 #include <cerrno>
 
 namespace anel {
+using namespace detail;
 namespace {
 
 class resolve_wait : public io<resolve_wait> {

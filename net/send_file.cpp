@@ -13,6 +13,7 @@
 #include <utility>
 
 namespace anel {
+using namespace detail;
 namespace {
 
 // What a helper reads at once, and what goes before another look at whether the rest is in memory.

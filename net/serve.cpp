@@ -119,13 +119,13 @@ session_timeouts::session_timeouts(const serve_options& options, duration period
 void session_timeouts::begin(session_record& session, cancel_scope& scope) noexcept {
     session_ = &session;
     scope_ = &scope;
-    if (const socket* connection = session.connection()) seen_ = connection->activity();
+    if (const socket_handle* connection = session.connection()) seen_ = connection->activity();
     scope.owner().start(static_cast<timer&>(*this), period_);
 }
 
 void session_timeouts::on_look(timer& item) noexcept {
     auto& self = static_cast<session_timeouts&>(item);
-    const socket* connection = self.session_->connection();
+    const socket_handle* connection = self.session_->connection();
     if (!connection) return;  // closed: what the session still does is its own affair
     const socket_activity now = connection->activity();
     const bool unanswered = now.exchanges % 2 == 1 && now.exchanges == self.seen_.exchanges;
@@ -195,7 +195,7 @@ void open_sessions::on_look(timer& item) noexcept {
 void open_sessions::end_inputs() noexcept {
     const time_point now = owner_.now();
     for (session_record* at = first_; at; at = at->next_) {
-        socket* connection = at->connection();
+        socket_handle* connection = at->connection();
         if (!connection || at->input_ended_ || end_of_input(*at) > now) continue;
         connection->shutdown_receive();
         at->input_ended_ = true;

@@ -7,8 +7,9 @@
 #include <cerrno>
 
 namespace anel {
+using namespace detail;
 
-detail::socket_observer::socket_observer(socket& watched) noexcept : watched_(&watched) {
+detail::socket_observer::socket_observer(socket_handle& watched) noexcept : watched_(&watched) {
     ANEL_ASSERT(watched.observer_ == nullptr);
     watched.observer_ = this;
 }
@@ -29,7 +30,7 @@ void detail::socket_observer::keep_open() noexcept {
     if (watched_) keeper_ = watched_->home_.get();
 }
 
-void socket::take(socket& other) noexcept {
+void socket_handle::take(socket_handle& other) noexcept {
     ANEL_ASSERT(other.pending_[0] ==
                 nullptr);  // an operation in flight knows this socket's address
     ANEL_ASSERT(other.pending_[1] == nullptr);
@@ -44,7 +45,7 @@ void socket::take(socket& other) noexcept {
     if (observer_) observer_->watched_ = this;
 }
 
-socket& socket::operator=(socket&& other) noexcept {
+socket_handle& socket_handle::operator=(socket_handle&& other) noexcept {
     if (this != &other) {
         close_now();
         take(other);
@@ -52,7 +53,7 @@ socket& socket::operator=(socket&& other) noexcept {
     return *this;
 }
 
-void socket::close_now() noexcept {
+void socket_handle::close_now() noexcept {
     ANEL_ASSERT(pending_[0] == nullptr);  // a task waits on this socket while another ends it
     ANEL_ASSERT(pending_[1] == nullptr);
     if (fd_ < 0) return;
@@ -67,7 +68,7 @@ void socket::close_now() noexcept {
     home_.control(opcode::close, fd);
 }
 
-socket::given_up socket::give_up() noexcept {
+socket_handle::given_up socket_handle::give_up() noexcept {
     ANEL_ASSERT(pending_[0] == nullptr);  // a task waits on this socket while another gives it up
     ANEL_ASSERT(pending_[1] == nullptr);
     ANEL_ASSERT(!lent_);  // received with recv(), whose unread bytes belong to the loop
@@ -77,21 +78,22 @@ socket::given_up socket::give_up() noexcept {
     return {std::exchange(fd_, -1), free ? loop_ref() : std::move(home_)};
 }
 
-std::int32_t socket::control(opcode code, void* data, std::size_t size,
-                             std::uint32_t flags) const noexcept {
+std::int32_t socket_handle::control(opcode code, void* data, std::size_t size,
+                                    std::uint32_t flags) const noexcept {
     return fd_ < 0 ? -EBADF : home_.control(code, fd_, data, size, flags);
 }
 
-void socket::require(std::int32_t result, const char* operation, const endpoint& subject) const {
+void socket_handle::require(std::int32_t result, const char* operation,
+                            const endpoint& subject) const {
     if (result < 0) throw io_error(error_in(result), operation, subject.to_string());
 }
 
-void socket::shutdown_receive() noexcept {
+void socket_handle::shutdown_receive() noexcept {
     // Fails only when the connection is gone, and then there is nothing left to end.
     (void)control(opcode::shutdown, nullptr, 0, static_cast<std::uint32_t>(shutdown_side::receive));
 }
 
-detail::socket_activity socket::activity() const noexcept {
+detail::socket_activity socket_handle::activity() const noexcept {
     detail::socket_activity now{finished_, exchanges_};
     for (const operation* op : pending_) {
         // Only the size of a whole operation tells how far it came.
@@ -100,14 +102,14 @@ detail::socket_activity socket::activity() const noexcept {
     return now;
 }
 
-endpoint socket::local_endpoint() const {
+endpoint socket_handle::local_endpoint() const {
     socket_address address;
     const std::int32_t result = control(opcode::local_address, &address);
     if (result < 0) throw io_error(error_in(result), "getsockname", {});
     return from_socket_address(address).value_or(endpoint::unix_unnamed());
 }
 
-std::string socket::local_text() const {
+std::string socket_handle::local_text() const {
     if (!is_open()) return {};
     socket_address address;
     if (control(opcode::local_address, &address) < 0) return "descriptor " + std::to_string(fd_);
@@ -115,18 +117,18 @@ std::string socket::local_text() const {
 }
 
 // A helper's call on a socket makes ready what is to be sent.
-std::size_t socket::direction_of(const operation& op) noexcept {
+std::size_t socket_handle::direction_of(const operation& op) noexcept {
     return is_outgoing(op.code) || needs_helper(op.code) ? 1 : 0;
 }
 
-bool socket::reset_told_to_sender() const noexcept {
+bool socket_handle::reset_told_to_sender() const noexcept {
     if (!pending_[1]) return false;
     socket_address peer;
     return control(opcode::peer_address, &peer) == -ENOTCONN;
 }
 
 // A closing socket takes no new operation: it gets no descriptor and fails with EBADF.
-void socket::claim(operation& op) noexcept {
+void socket_handle::claim(operation& op) noexcept {
     operation*& pending = pending_[direction_of(op)];
     ANEL_ASSERT(pending == nullptr);  // one recv and one send at a time
     pending = &op;
@@ -135,7 +137,7 @@ void socket::claim(operation& op) noexcept {
     op.fd = closer_ ? -1 : fd_;
 }
 
-void socket::release(operation& op) noexcept {
+void socket_handle::release(operation& op) noexcept {
     operation*& pending = pending_[direction_of(op)];
     ANEL_ASSERT(pending == &op);
     pending = nullptr;
@@ -151,9 +153,9 @@ void socket::release(operation& op) noexcept {
     }
 }
 
-bool socket::close_wait::start(cancel_scope& in, frame& who) noexcept {
+bool socket_handle::close_wait::start(cancel_scope& in, frame& who) noexcept {
     static constexpr wait_kind closing{"close", nullptr};
-    socket& self = closing_;
+    socket_handle& self = closing_;
     if (!self.pending_[0] && !self.pending_[1]) {
         self.close_now();
         return false;
@@ -166,7 +168,7 @@ bool socket::close_wait::start(cancel_scope& in, frame& who) noexcept {
     return true;
 }
 
-void socket::close_wait::finish() noexcept {
+void socket_handle::close_wait::finish() noexcept {
     if (scope) scope->end_wait(*this);
 }
 

@@ -13,6 +13,7 @@
 #include <tuple>
 
 namespace anel {
+using namespace detail;
 namespace {
 
 socket_kind stream_kind(const endpoint& address) noexcept {
@@ -36,7 +37,7 @@ constexpr std::uint32_t flag(socket_option option) { return static_cast<std::uin
 /// Connects a socket.
 class connect_wait : public socket_io<connect_wait> {
 public:
-    connect_wait(socket& on, const endpoint& peer) noexcept
+    connect_wait(socket_handle& on, const endpoint& peer) noexcept
         : socket_io(on, opcode::connect), peer_(peer), address_(to_socket_address(peer)) {}
     bool start(cancel_scope& in, frame& who) noexcept {
         data = &address_;
@@ -54,7 +55,7 @@ private:
 
 // A unix listener whose backlog is full: io_uring waits for room in a worker of the kernel; the
 // calls of the readiness backends say EAGAIN, and nothing ever tells when there is room.
-task<> connect_in_turn(socket& stream, const endpoint& peer) {
+task<> connect_in_turn(socket_handle& stream, const endpoint& peer) {
     auto pause = std::chrono::milliseconds(1);
     for (;;) {
         auto connected = co_await as_result(connect_wait(stream, peer));
@@ -151,7 +152,7 @@ tcp_stream detail::accept_wait::value() const noexcept {
     return {owner, result, pack(peer)};
 }
 
-io_error detail::accept_error(const socket& listener, std::error_code error) {
+io_error detail::accept_error(const socket_handle& listener, std::error_code error) {
     if (!listener.is_open()) return io_error(error, "accept", "(the listener is closed)");
     return io_error(error, "accept", listener.local_text());
 }

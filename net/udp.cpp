@@ -8,6 +8,7 @@
 #include <string>
 
 namespace anel {
+using namespace detail;
 namespace {
 
 std::string text_of(const socket_address& address) {

@@ -18,6 +18,7 @@ namespace anel_bench {
 namespace {
 
 using namespace anel;
+using namespace anel::detail;  // timers, which are no affair of a program's
 using namespace std::chrono_literals;
 
 constexpr std::int64_t children_at_once = 100;

@@ -57,15 +57,15 @@ public:
     /// Received, and longer than its room: the rest is gone.
     [[nodiscard]] bool truncated() const noexcept { return item().truncated; }
     /// Why the last send_batch() did not send it; none when it did.
-    [[nodiscard]] std::error_code error() const noexcept { return error_in(item().error); }
+    [[nodiscard]] std::error_code error() const noexcept { return detail::error_in(item().error); }
 
 private:
     friend class datagram_batch;
-    batched_datagram(message_batch& batch, std::size_t index) noexcept
+    batched_datagram(detail::message_batch& batch, std::size_t index) noexcept
         : batch_(&batch), index_(index) {}
-    [[nodiscard]] batch_item& item() const noexcept { return batch_->items[index_]; }
+    [[nodiscard]] detail::batch_item& item() const noexcept { return batch_->items[index_]; }
 
-    message_batch* batch_;
+    detail::message_batch* batch_;
     std::size_t index_;
 };
 
@@ -77,7 +77,7 @@ private:
 class datagram_batch {
 public:
     /// Most datagrams in it. Further ones wait in the socket for the next receive.
-    static constexpr std::size_t capacity = message_batch::capacity;
+    static constexpr std::size_t capacity = detail::message_batch::capacity;
     /// Longer than any datagram.
     static constexpr std::size_t longest_possible = 65'535;
 
@@ -129,9 +129,9 @@ public:
 
     private:
         friend datagram_batch;
-        iterator(message_batch& batch, std::size_t index) noexcept
+        iterator(detail::message_batch& batch, std::size_t index) noexcept
             : batch_(&batch), index_(index) {}
-        message_batch* batch_;
+        detail::message_batch* batch_;
         std::size_t index_;
     };
     [[nodiscard]] iterator begin() const noexcept { return {*batch_, 0}; }
@@ -141,10 +141,10 @@ private:
     friend detail::recv_batch_wait;
     friend detail::send_batch_wait;
 
-    batch_item* add(const_buffer bytes);
+    detail::batch_item* add(const_buffer bytes);
 
     std::unique_ptr<std::byte[]> memory_;
-    std::unique_ptr<message_batch> batch_;
+    std::unique_ptr<detail::message_batch> batch_;
 };
 
 }  // namespace anel

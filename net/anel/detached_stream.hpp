@@ -52,23 +52,24 @@ public:
     }
     ~detached_stream() {
         if (fd_ < 0) return;
-        operation closing(opcode::close, fd_);
-        if (home_) home_.control(opcode::close, fd_);
-        else control_without_loop(closing);
+        detail::operation closing(detail::opcode::close, fd_);
+        if (home_) home_.control(detail::opcode::close, fd_);
+        else detail::control_without_loop(closing);
     }
 
     [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
-    [[nodiscard]] endpoint peer_endpoint() const noexcept { return unpack(peer_); }
+    [[nodiscard]] endpoint peer_endpoint() const noexcept { return detail::unpack(peer_); }
 
 private:
     friend detached_stream detach(tcp_stream stream) noexcept;
     friend detail::attach_wait;
-    detached_stream(int fd, loop_ref home, const packed_endpoint& peer, bool said_end) noexcept
+    detached_stream(int fd, detail::loop_ref home, const detail::packed_endpoint& peer,
+                    bool said_end) noexcept
         : fd_(fd), home_(std::move(home)), peer_(peer), said_end_(said_end) {}
 
     int fd_ = -1;
-    loop_ref home_;  // none: any loop may have it
-    packed_endpoint peer_;
+    detail::loop_ref home_;  // none: any loop may have it
+    detail::packed_endpoint peer_;
     bool said_end_ = false;
 };
 

@@ -45,11 +45,11 @@ public:
     }
 
     /// For a stream. `bytes` is what `lender` lent; it is not empty.
-    recv_buffer(backend& lender, std::span<std::byte> bytes) noexcept
+    recv_buffer(detail::backend& lender, std::span<std::byte> bytes) noexcept
         : lender_(&lender), bytes_(bytes) {}
 
 private:
-    backend* lender_ = nullptr;
+    detail::backend* lender_ = nullptr;
     std::span<std::byte> bytes_;
 };
 

@@ -116,7 +116,7 @@ public:
     /// Tells the error to whom it concerns: nobody when the session was only cancelled.
     void failed(std::exception_ptr error) const noexcept;
     /// The session's socket, wherever it is now; null once it is closed.
-    [[nodiscard]] socket* connection() const noexcept { return socket_.watched(); }
+    [[nodiscard]] socket_handle* connection() const noexcept { return socket_.watched(); }
     /// The connection that the session closed, still open; closed unless serve() is to linger.
     [[nodiscard]] tcp_stream left_open() noexcept;
     [[nodiscard]] std::chrono::nanoseconds linger() const noexcept;
@@ -252,9 +252,9 @@ template <class Session>
 task<> serve(tcp_listener listener, Session session, serve_options options = {}) {
     static_assert(std::is_trivially_destructible_v<Session>,
                   "anel: the session of serve() must be a function, or capture by reference ([&])");
-    frame& self = co_await detail::this_frame();
+    detail::frame& self = co_await detail::this_frame();
     detail::open_sessions open(options, self.scope->owner());
-    task_group sessions(*self.scope, cancel_scope::shield::yes);
+    task_group sessions(*self.scope, detail::cancel_scope::shield::yes);
     if (options.ready) options.ready->set();
     detail::error_of<void> serving(detail::accept_sessions(listener, session, open, sessions));
     std::exception_ptr stopped = co_await serving;

@@ -20,7 +20,7 @@
 
 namespace anel {
 
-class socket;
+class socket_handle;
 
 namespace detail {
 
@@ -28,21 +28,21 @@ namespace detail {
 /// Move-only.
 class socket_observer {
 public:
-    explicit socket_observer(socket& watched) noexcept;
+    explicit socket_observer(socket_handle& watched) noexcept;
     socket_observer(socket_observer&& other) noexcept;
     socket_observer& operator=(socket_observer&&) = delete;
     ~socket_observer();
 
     /// The socket, wherever it is now; null once it is closed.
-    [[nodiscard]] socket* watched() const noexcept { return watched_; }
+    [[nodiscard]] socket_handle* watched() const noexcept { return watched_; }
     /// From now on a close leaves the descriptor open and here, unless it is to be a reset.
     void keep_open() noexcept;
     /// Hands over the descriptor that was kept; -1 when there is none.
     [[nodiscard]] int take_kept() noexcept { return std::exchange(kept_, -1); }
 
 private:
-    friend socket;
-    socket* watched_;
+    friend socket_handle;
+    socket_handle* watched_;
     loop* keeper_ = nullptr;  // null: a close is a close
     int kept_ = -1;
 };
@@ -62,14 +62,14 @@ struct socket_activity {
 /// SO_LINGER with a time was set through native_handle().
 /// Lifetime  may outlive the run() that made it; then it can only be closed, or detached: all else
 ///           fails with errc::run_has_ended.
-class socket {
+class socket_handle {
 public:
     class close_wait;
 
-    socket() noexcept = default;
-    socket(socket&& other) noexcept { take(other); }
-    socket& operator=(socket&& other) noexcept;
-    ~socket() { close_now(); }
+    socket_handle() noexcept = default;
+    socket_handle(socket_handle&& other) noexcept { take(other); }
+    socket_handle& operator=(socket_handle&& other) noexcept;
+    ~socket_handle() { close_now(); }
 
     [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
     /// The descriptor, -1 when closed. For setting options the library does not know.
@@ -91,7 +91,7 @@ public:
     void close_now() noexcept;
 
 protected:
-    socket(loop& owner, int fd) noexcept : home_(owner), fd_(fd) {}
+    socket_handle(detail::loop& owner, int fd) noexcept : home_(owner), fd_(fd) {}
 
     /// Whether the connection was reset while a task still sends. A reset is told once: when that
     /// send is told, a receive gives 0, which would look like an end.
@@ -108,16 +108,16 @@ protected:
     /// memory: what the loop holds unread would stay behind. Both are asserted.
     struct given_up {
         int fd;
-        loop_ref home;  ///< none, unless only that loop can have it
+        detail::loop_ref home;  ///< none, unless only that loop can have it
     };
     given_up give_up() noexcept;
     /// A control call on this socket. Returns >= 0 or -errno.
-    std::int32_t control(opcode code, void* data = nullptr, std::size_t size = 0,
+    std::int32_t control(detail::opcode code, void* data = nullptr, std::size_t size = 0,
                          std::uint32_t flags = 0) const noexcept;
     /// The same; an error is thrown, naming `operation` and `subject`.
     void require(std::int32_t result, const char* operation, const endpoint& subject) const;
 
-    loop_ref home_;
+    detail::loop_ref home_;
 
 private:
     template <class Derived>
@@ -127,67 +127,67 @@ private:
 
     /// Whether its loop is `here`; false when that has ended. Another loop's socket is asserted
     /// against: it belongs to another thread.
-    [[nodiscard]] bool is_at_home(const loop& here) const noexcept {
-        const loop* home = home_.get();
+    [[nodiscard]] bool is_at_home(const detail::loop& here) const noexcept {
+        const detail::loop* home = home_.get();
         ANEL_ASSERT(home == &here || home == nullptr);
         return home != nullptr;
     }
 
-    void take(socket& other) noexcept;
-    static std::size_t direction_of(const operation& op) noexcept;
-    void claim(operation& op) noexcept;
-    void release(operation& op) noexcept;
+    void take(socket_handle& other) noexcept;
+    static std::size_t direction_of(const detail::operation& op) noexcept;
+    void claim(detail::operation& op) noexcept;
+    void release(detail::operation& op) noexcept;
 
     int fd_ = -1;
-    std::uint32_t finished_ = 0;    // operations that ended with a result
-    std::uint32_t exchanges_ = 0;   // odd from a receive on until the next send
-    bool zero_copy_pays_ = true;    // until a send_zc() was copied all the same
-    bool lent_ = false;             // something was received into memory that the loop lends
-    operation* pending_[2] = {};    // [0] taking in, [1] moving out
-    close_wait* closer_ = nullptr;  // those who wait in close(), linked
+    std::uint32_t finished_ = 0;          // operations that ended with a result
+    std::uint32_t exchanges_ = 0;         // odd from a receive on until the next send
+    bool zero_copy_pays_ = true;          // until a send_zc() was copied all the same
+    bool lent_ = false;                   // something was received into memory that the loop lends
+    detail::operation* pending_[2] = {};  // [0] taking in, [1] moving out
+    close_wait* closer_ = nullptr;        // those who wait in close(), linked
     detail::socket_observer* observer_ = nullptr;
 };
 
-class socket::close_wait : public suspension {
+class socket_handle::close_wait : public detail::suspension {
 public:
-    explicit close_wait(socket& closing) noexcept : closing_(closing) {}
-    bool start(cancel_scope& in, frame& who) noexcept;
+    explicit close_wait(socket_handle& closing) noexcept : closing_(closing) {}
+    bool start(detail::cancel_scope& in, detail::frame& who) noexcept;
     void finish() noexcept;
 
 private:
-    socket& closing_;
+    socket_handle& closing_;
 };
 
-inline socket::close_wait socket::close() noexcept { return close_wait(*this); }
+inline socket_handle::close_wait socket_handle::close() noexcept { return close_wait(*this); }
 
 /// An operation on a socket; see io.
 template <class Derived>
-class socket_io : public io<Derived> {
+class socket_io : public detail::io<Derived> {
 public:
-    socket_io(socket& on, opcode what, void* where = nullptr, std::size_t bytes = 0,
+    socket_io(socket_handle& on, detail::opcode what, void* where = nullptr, std::size_t bytes = 0,
               std::uint32_t how = 0) noexcept
-        : io<Derived>(what, -1, where, bytes, how), socket_(on) {}
+        : detail::io<Derived>(what, -1, where, bytes, how), socket_(on) {}
 
-    bool start(cancel_scope& in, frame& who) noexcept {
+    bool start(detail::cancel_scope& in, detail::frame& who) noexcept {
         socket_.claim(*this);
         return start_at_home(in, who);
     }
     auto finish() {
         socket_.release(*this);
-        return io<Derived>::finish();
+        return detail::io<Derived>::finish();
     }
     template <class Complete = Derived>
     auto try_finish() {
         socket_.release(*this);
-        return io<Derived>::template try_finish<Complete>();
+        return detail::io<Derived>::template try_finish<Complete>();
     }
 
 protected:
-    bool start_at_home(cancel_scope& in, frame& who) noexcept {
+    bool start_at_home(detail::cancel_scope& in, detail::frame& who) noexcept {
         if (socket_.is_open() && !socket_.is_at_home(in.owner())) {
-            return this->refuse(in, who, loop_has_ended);
+            return this->refuse(in, who, detail::loop_has_ended);
         }
-        return io<Derived>::start(in, who);
+        return detail::io<Derived>::start(in, who);
     }
     /// For one that others follow to the same end: ECANCELED when a close() came meanwhile. The
     /// next one would only find the socket closed, and say EBADF.
@@ -196,7 +196,7 @@ protected:
         return closed ? std::error_code(ECANCELED, std::system_category()) : std::error_code();
     }
 
-    socket& socket_;
+    socket_handle& socket_;
 };
 
 }  // namespace anel

@@ -40,7 +40,7 @@ class send_some_wait;
 class send_zc_wait;
 class accept_wait;
 /// What a failed accept says; the address is not known any more once the listener is closed.
-io_error accept_error(const socket& listener, std::error_code error);
+io_error accept_error(const socket_handle& listener, std::error_code error);
 class session_record;
 class shutdown_wait;
 template <std::size_t Parts>
@@ -73,7 +73,7 @@ private:
 
 /// A connected stream of bytes. It has no messages: what one send() wrote may arrive in pieces, and
 /// what two wrote in one.
-class tcp_stream : public socket {
+class tcp_stream : public socket_handle {
 public:
     tcp_stream() noexcept = default;
 
@@ -192,8 +192,8 @@ public:
     void set_no_delay(bool on);
 
     /// The address of the peer, also after the connection has ended.
-    [[nodiscard]] endpoint peer_endpoint() const noexcept { return unpack(peer_); }
-    [[nodiscard]] packed_endpoint packed_peer() const noexcept { return peer_; }
+    [[nodiscard]] endpoint peer_endpoint() const noexcept { return detail::unpack(peer_); }
+    [[nodiscard]] detail::packed_endpoint packed_peer() const noexcept { return peer_; }
 
 private:
     friend class detail::accept_wait;
@@ -205,12 +205,12 @@ private:
     friend task<tcp_stream> connect(endpoint peer);
     friend detail::shutdown_wait;
     friend detail::send_zc_wait;
-    tcp_stream(loop& owner, int fd, const packed_endpoint& peer) noexcept
-        : socket(owner, fd), peer_(peer) {}
+    tcp_stream(detail::loop& owner, int fd, const detail::packed_endpoint& peer) noexcept
+        : socket_handle(owner, fd), peer_(peer) {}
     /// Whether the connection broke. Where both sides said their end there is no peer either.
     [[nodiscard]] bool lost_its_peer() const noexcept;
 
-    packed_endpoint peer_;
+    detail::packed_endpoint peer_;
     bool said_end_ = false;  // with shutdown_send()
 };
 
@@ -233,7 +233,7 @@ struct listen_options {
 };
 
 /// A socket that accepts connections.
-class tcp_listener : public socket {
+class tcp_listener : public socket_handle {
 public:
     tcp_listener() noexcept = default;
 
@@ -259,12 +259,12 @@ public:
     /// Ends what other tasks wait for with ECANCELED, waits until they know, and closes.
     [[nodiscard]] close_wait close() noexcept {
         file_.reset();
-        return socket::close();
+        return socket_handle::close();
     }
 
 private:
     friend detail::accept_wait;
-    tcp_listener(loop& owner, int fd) noexcept : socket(owner, fd) {}
+    tcp_listener(detail::loop& owner, int fd) noexcept : socket_handle(owner, fd) {}
 
     std::unique_ptr<detail::unix_file> file_;  // only for a unix endpoint
 };

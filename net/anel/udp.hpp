@@ -43,7 +43,7 @@ struct datagram {
 ///
 /// Several tasks may send on one socket: a datagram is whole, and who finds the socket busy waits
 /// for his turn, first come first served. One task receives at a time, which is asserted.
-class udp_socket : public socket {
+class udp_socket : public socket_handle {
 public:
     udp_socket() noexcept = default;
 
@@ -96,11 +96,11 @@ private:
     friend detail::send_batch_wait;
     template <class Derived>
     friend class detail::in_turn;
-    udp_socket(loop& owner, int fd) noexcept : socket(owner, fd) {}
+    udp_socket(detail::loop& owner, int fd) noexcept : socket_handle(owner, fd) {}
     void let_next_send() noexcept;
 
     bool connected_ = false;
-    op_queue in_line_;  // operations that wait for their turn to send
+    detail::op_queue in_line_;  // operations that wait for their turn to send
 };
 
 namespace detail {

@@ -15,6 +15,7 @@
 #include <optional>
 
 namespace anel::sim {
+using namespace detail;
 
 using address = packed_endpoint;
 

@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 void advance(operation& op, std::size_t moved) noexcept {
     op.size -= moved;
     if (op.code == opcode::send_file) {
-        anel::advance(*static_cast<file_part*>(op.data), moved);
+        detail::advance(*static_cast<file_part*>(op.data), moved);
         return;
     }
     if (op.code != opcode::sendmsg) {

@@ -19,6 +19,7 @@
 #include <vector>
 
 namespace anel::sim {
+using namespace detail;
 
 class network;
 

@@ -14,6 +14,7 @@
 #include <string>
 
 namespace anel::sim {
+using namespace detail;
 
 struct core {
     core(std::uint64_t from, const world_options& how)

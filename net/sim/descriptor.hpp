@@ -12,6 +12,7 @@
 #include <string>
 
 namespace anel::sim {
+using namespace detail;
 
 class machine_backend;
 struct connection;

@@ -18,6 +18,7 @@
 #include <vector>
 
 namespace anel::sim {
+using namespace detail;
 
 class machine_backend;
 struct descriptor;

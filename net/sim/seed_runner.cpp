@@ -14,6 +14,7 @@
 #include <utility>
 
 namespace anel::sim {
+using namespace detail;
 namespace {
 
 constexpr std::uint64_t seeds_per_child = 32;

@@ -20,6 +20,7 @@
 #include <vector>
 
 namespace anel::sim {
+using namespace detail;
 
 class network;
 struct machine;

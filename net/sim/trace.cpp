@@ -10,6 +10,7 @@
 #include <algorithm>
 
 namespace anel::sim {
+using namespace detail;
 namespace {
 
 const char* name_of_event(event_kind kind) noexcept {
@@ -33,7 +34,7 @@ const char* name_of_event(event_kind kind) noexcept {
 const char* name_of_line(std::uint32_t what) noexcept {
     if (what >= trace_turn) return "turn";
     if (what >= trace_fault) return name_of(static_cast<fault>(what - trace_fault));
-    if (what >= trace_opcode) return anel::name_of(static_cast<opcode>(what - trace_opcode));
+    if (what >= trace_opcode) return detail::name_of(static_cast<opcode>(what - trace_opcode));
     return name_of_event(static_cast<event_kind>(what));
 }
 

@@ -26,6 +26,11 @@ private:
     std::string text_;
 };
 
+/// Thrown by an await in a cancelled scope. Not a std::exception on purpose: a handler for errors
+/// must not swallow a shutdown. Where it leaves a task whose scope nobody cancelled, it is an error
+/// like any other, and becomes an io_error with ECANCELED.
+struct task_cancelled {};
+
 /// Errors that are not an errno.
 enum class errc : int {
     unexpected_eof = 1,  ///< the stream ended where bytes were still owed
@@ -42,6 +47,7 @@ const std::error_category& name_category() noexcept;
 /// The errno's name, "ECONNRESET"; empty when it is not known.
 std::string_view errno_name(int code) noexcept;
 
+namespace detail {
 /// What an operation's result < 0 says.
 std::error_code error_in(std::int32_t result) noexcept;
 
@@ -49,6 +55,7 @@ std::error_code error_in(std::int32_t result) noexcept;
 [[noreturn]] void throw_errno(int code, std::string_view operation, std::string_view subject);
 [[noreturn]] void throw_timed_out(duration wait);
 [[noreturn]] void throw_timed_out(time_point deadline);
+}  // namespace detail
 
 /// A value, or the error_code of what went wrong. When the value is an error_code itself, it is the
 /// value that converts.

@@ -34,8 +34,8 @@ private:
 class event::wait_type : public detail::list_wait {
 public:
     explicit wait_type(event& source) noexcept : source_(source) {}
-    bool start(cancel_scope& in, frame& who) noexcept {
-        static constexpr wait_kind waiting{"event", &on_cancel};
+    bool start(detail::cancel_scope& in, detail::frame& who) noexcept {
+        static constexpr detail::wait_kind waiting{"event", &on_cancel};
         return wait_in(source_.waiters_, source_.set_, in, who, waiting);
     }
     void finish() { settle(); }

@@ -89,7 +89,7 @@ class async_generator<T>::next_wait {
 public:
     explicit next_wait(std::coroutine_handle<promise_type> source) noexcept : source_(source) {}
 
-    bool start(cancel_scope& scope, frame& waiter) {
+    bool start(detail::cancel_scope& scope, detail::frame& waiter) {
         ANEL_ASSERT(source_ != nullptr);
         promise_type& from = source_.promise();
         ANEL_ASSERT(from.awaiter == nullptr);  // one task reads a generator at a time

@@ -45,8 +45,8 @@ private:
 class semaphore::acquire_wait : public detail::list_wait {
 public:
     explicit acquire_wait(semaphore& from) noexcept : from_(from) {}
-    bool start(cancel_scope& in, frame& who) noexcept {
-        static constexpr wait_kind waiting{"semaphore", &on_cancel};
+    bool start(detail::cancel_scope& in, detail::frame& who) noexcept {
+        static constexpr detail::wait_kind waiting{"semaphore", &on_cancel};
         const bool at_once = !in.cancelled() && from_.try_acquire();
         return wait_in(from_.waiters_, at_once, in, who, waiting);
     }
@@ -95,7 +95,9 @@ private:
 class mutex::lock_wait {
 public:
     explicit lock_wait(mutex& wanted) noexcept : wanted_(wanted), permit_(wanted.permit_) {}
-    bool start(cancel_scope& in, frame& who) noexcept { return permit_.start(in, who); }
+    bool start(detail::cancel_scope& in, detail::frame& who) noexcept {
+        return permit_.start(in, who);
+    }
     guard finish() {
         permit_.finish();
         return guard(wanted_);

@@ -40,7 +40,7 @@ void withdraw_from(mailbox& box, posted& call) noexcept;
 /// Runs functions on a loop's thread. A value; copy it to other threads. It may outlive the loop.
 class poster {
 public:
-    explicit poster(std::shared_ptr<mailbox> box) noexcept : box_(std::move(box)) {}
+    explicit poster(std::shared_ptr<detail::mailbox> box) noexcept : box_(std::move(box)) {}
 
     /// Queues `function` to be called on the loop's thread, in the order of posting.
     /// Returns  false when the loop has ended, and true when it was queued. What the loop has not
@@ -53,20 +53,20 @@ public:
     }
 
 private:
-    std::shared_ptr<mailbox> box_;
+    std::shared_ptr<detail::mailbox> box_;
 };
 
 /// The poster of the loop that runs this task: `auto post = co_await get_poster();`
 class get_poster {
 public:
-    bool start(cancel_scope& scope, frame&) {
+    bool start(detail::cancel_scope& scope, detail::frame&) {
         box_ = scope.owner().inbox();
         return false;
     }
     poster finish() { return poster(std::move(box_)); }
 
 private:
-    std::shared_ptr<mailbox> box_;
+    std::shared_ptr<detail::mailbox> box_;
 };
 
 }  // namespace anel

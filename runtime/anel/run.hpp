@@ -71,7 +71,7 @@ std::ostream& operator<<(std::ostream& out, const backend_report& report);
 /// The backend of the loop that runs this task: `auto backend = co_await current_backend();`
 class current_backend {
 public:
-    bool start(cancel_scope& scope, frame&) noexcept {
+    bool start(detail::cancel_scope& scope, detail::frame&) noexcept {
         waiter_ = &scope.owner().waiter();
         return false;
     }
@@ -80,7 +80,7 @@ public:
     }
 
 private:
-    backend* waiter_ = nullptr;
+    detail::backend* waiter_ = nullptr;
 };
 
 }  // namespace anel

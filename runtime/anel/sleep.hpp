@@ -4,6 +4,7 @@
 
 #include <anel/detail/awaitable.hpp>
 #include <anel/detail/loop.hpp>
+#include <anel/error.hpp>
 
 namespace anel {
 namespace detail {
@@ -62,7 +63,7 @@ template <class Rep, class Period>
 /// The loop's clock, read now: `auto start = co_await current_time();`
 class current_time {
 public:
-    bool start(cancel_scope& scope, frame&) noexcept {
+    bool start(detail::cancel_scope& scope, detail::frame&) noexcept {
         now_ = scope.owner().now();
         return false;
     }

@@ -10,6 +10,7 @@
 
 #include <anel/detail/awaitable.hpp>
 #include <anel/detail/loop.hpp>
+#include <anel/error.hpp>
 
 #include <coroutine>
 #include <exception>
@@ -107,7 +108,7 @@ public:
         if (handle_) handle_.destroy();
     }
 
-    bool start(cancel_scope& scope, frame& waiter) {
+    bool start(detail::cancel_scope& scope, detail::frame& waiter) {
         ANEL_ASSERT(handle_ != nullptr);
         promise_type& child = handle_.promise();
         ANEL_ASSERT(child.scope == nullptr);  // a task is awaited once

@@ -21,6 +21,8 @@ namespace anel {
 
 class task_group;
 
+namespace detail {
+
 /// Promise of a spawned child: a root of awaits with a scope of its own.
 class spawned : public frame {
 public:
@@ -49,20 +51,22 @@ public:
 
     template <class A>
     auto await_transform(A&& inner) noexcept {
-        return detail::adapted<std::remove_reference_t<A>>(inner);
+        return adapted<std::remove_reference_t<A>>(inner);
     }
 
 private:
-    friend class task_group;
-    friend class loop;
+    friend anel::task_group;
+    friend loop;
     cancel_scope own_;
     task_group* group_ = nullptr;
 };
 
+}  // namespace detail
+
 /// Tasks that run beside each other and end together. Made by with_task_group and serve.
 class task_group {
 public:
-    task_group(cancel_scope& parent, cancel_scope::shield shielded) noexcept {
+    task_group(detail::cancel_scope& parent, detail::cancel_scope::shield shielded) noexcept {
         scope_.open(parent, shielded);
     }
     task_group(const task_group&) = delete;
@@ -103,8 +107,8 @@ public:
 
     // For with_task_group and its like.
     /// Starts a coroutine that was written as a child.
-    void adopt(spawned::handle_type child) noexcept;
-    [[nodiscard]] cancel_scope& scope() noexcept { return scope_; }
+    void adopt(detail::spawned::handle_type child) noexcept;
+    [[nodiscard]] detail::cancel_scope& scope() noexcept { return scope_; }
     void fail(std::exception_ptr error) noexcept;
     /// Throws the first error; or task_cancelled when a cancel from outside cut something short.
     void rethrow() const {
@@ -117,10 +121,10 @@ public:
     }
 
     /// Waits until no child is left; a cancel does not shorten it.
-    class join_wait : public suspension {
+    class join_wait : public detail::suspension {
     public:
         explicit join_wait(task_group& group) noexcept : group_(group) {}
-        bool start(cancel_scope& in, frame& who) noexcept;
+        bool start(detail::cancel_scope& in, detail::frame& who) noexcept;
         void finish() noexcept;
 
     private:
@@ -131,15 +135,15 @@ public:
     [[nodiscard]] join_wait join() noexcept { return join_wait(*this); }
 
 private:
-    friend class loop;
+    friend class detail::loop;
 
     template <class Call>
-    static spawned::handle_type run(Call call) {
+    static detail::spawned::handle_type run(Call call) {
         co_await call();
     }
     void child_ended() noexcept;
 
-    cancel_scope scope_;
+    detail::cancel_scope scope_;
     std::size_t live_ = 0;
     join_wait* joiner_ = nullptr;
     std::exception_ptr first_error_;
@@ -175,8 +179,8 @@ std::invoke_result_t<Body&, task_group&> with_task_group(Body body) {
                   "values without a destructor: g++ 12 destroys other captures twice.");
     using result = typename std::invoke_result_t<Body&, task_group&>::value_type;
 
-    frame& self = co_await detail::this_frame();
-    task_group group(*self.scope, cancel_scope::shield::no);
+    detail::frame& self = co_await detail::this_frame();
+    task_group group(*self.scope, detail::cancel_scope::shield::no);
     if constexpr (std::is_void_v<result>) {
         try {
             auto inside = detail::in_scope(group.scope(), body(group));

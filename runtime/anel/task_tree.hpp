@@ -12,6 +12,6 @@ namespace anel {
 /// leads to it, the innermost first: `  recv at server.cpp:31 <- server.cpp:57`.
 /// Returns  the lines, in the order in which the tasks were started; empty when nothing waits.
 /// Thread   the loop's own.
-[[nodiscard]] std::string task_tree(const cancel_scope& scope);
+[[nodiscard]] std::string task_tree(const detail::cancel_scope& scope);
 
 }  // namespace anel

@@ -10,17 +10,19 @@
 
 namespace anel {
 
+namespace detail {
 /// The runtime's clock: monotonic, in nanoseconds. It is read through the loop.
-struct clock {
+struct loop_clock {
     using rep = std::int64_t;
     using period = std::nano;
     using duration = std::chrono::nanoseconds;
-    using time_point = std::chrono::time_point<clock>;
+    using time_point = std::chrono::time_point<loop_clock>;
     static constexpr bool is_steady = true;
 };
+}  // namespace detail
 
-using duration = clock::duration;
-using time_point = clock::time_point;
+using duration = detail::loop_clock::duration;
+using time_point = detail::loop_clock::time_point;
 
 /// A deadline that does not come.
 inline constexpr time_point never = time_point::max();

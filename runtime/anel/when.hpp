@@ -74,8 +74,8 @@ struct any_of_list {
 /// Errors   the first error of any, after the others were cancelled and have ended.
 template <awaitable... A>
 task<std::tuple<detail::value_of<A>...>> when_all(A... inner) {
-    frame& self = co_await detail::this_frame();
-    task_group group(*self.scope, cancel_scope::shield::no);
+    detail::frame& self = co_await detail::this_frame();
+    task_group group(*self.scope, detail::cancel_scope::shield::no);
     std::tuple<detail::slot_of<A>...> slots;
     try {
         [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -97,9 +97,9 @@ task<std::tuple<detail::value_of<A>...>> when_all(A... inner) {
 /// Errors   the first error of any, after the others have ended; EINVAL when there is none.
 template <awaitable... A>
 task<any_of<detail::value_of<A>...>> when_any(A... inner) {
-    frame& self = co_await detail::this_frame();
-    if constexpr (sizeof...(A) == 0) throw_errno(EINVAL, "when_any", "of nothing");
-    task_group group(*self.scope, cancel_scope::shield::no);
+    detail::frame& self = co_await detail::this_frame();
+    if constexpr (sizeof...(A) == 0) detail::throw_errno(EINVAL, "when_any", "of nothing");
+    task_group group(*self.scope, detail::cancel_scope::shield::no);
     std::tuple<detail::slot_of<A>...> slots;
     std::optional<std::size_t> first;
     try {
@@ -124,9 +124,9 @@ task<any_of<detail::value_of<A>...>> when_any(A... inner) {
 /// Errors   the first error of any, after the others were cancelled and have ended.
 template <awaitable A>
 task<detail::all_of_list_t<A>> when_all(std::vector<A> inner) {
-    frame& self = co_await detail::this_frame();
+    detail::frame& self = co_await detail::this_frame();
     std::vector<detail::slot_of<A>> slots(inner.size());
-    task_group group(*self.scope, cancel_scope::shield::no);
+    task_group group(*self.scope, detail::cancel_scope::shield::no);
     try {
         for (std::size_t i = 0; i < inner.size(); ++i) {
             group.spawn(&detail::await_into<A>, std::move(inner[i]), std::ref(slots[i]));
@@ -153,11 +153,11 @@ task<detail::all_of_list_t<A>> when_all(std::vector<A> inner) {
 ///          none would ever be first.
 template <awaitable A>
 task<any_of_list<detail::value_of<A>>> when_any(std::vector<A> inner) {
-    if (inner.empty()) throw_errno(EINVAL, "when_any", "(an empty list)");
-    frame& self = co_await detail::this_frame();
+    if (inner.empty()) detail::throw_errno(EINVAL, "when_any", "(an empty list)");
+    detail::frame& self = co_await detail::this_frame();
     std::vector<detail::slot_of<A>> slots(inner.size());
     std::optional<std::size_t> first;
-    task_group group(*self.scope, cancel_scope::shield::no);
+    task_group group(*self.scope, detail::cancel_scope::shield::no);
     try {
         for (std::size_t i = 0; i < inner.size(); ++i) {
             group.spawn(&detail::await_and_cancel<A>, std::move(inner[i]), std::ref(slots[i]), i,

@@ -14,7 +14,7 @@
 #include <stdexcept>
 #include <string_view>
 
-namespace anel {
+namespace anel::detail {
 namespace {
 
 // All memory that an operation lends to the kernel.
@@ -93,17 +93,6 @@ backend_kind kind_from_environment() {
 
 }  // namespace
 
-const char* name_of(backend_kind kind) noexcept {
-    switch (kind) {
-        case backend_kind::automatic: return "auto";
-        case backend_kind::io_uring: return "io_uring";
-        case backend_kind::epoll: return "epoll";
-        case backend_kind::poll: return "poll";
-        case backend_kind::sim: return "sim";
-    }
-    return "unknown";
-}
-
 std::unique_ptr<backend> make_backend(const backend_options& options) {
     backend_options wanted = options;
     if (wanted.kind == backend_kind::automatic) wanted.kind = kind_from_environment();
@@ -170,6 +159,21 @@ bool backend::finished_inline(operation& op, std::int32_t result) noexcept {
         counters_.completions += 1;
     }
     return false;
+}
+
+}  // namespace anel::detail
+
+namespace anel {
+
+const char* name_of(backend_kind kind) noexcept {
+    switch (kind) {
+        case backend_kind::automatic: return "auto";
+        case backend_kind::io_uring: return "io_uring";
+        case backend_kind::epoll: return "epoll";
+        case backend_kind::poll: return "poll";
+        case backend_kind::sim: return "sim";
+    }
+    return "unknown";
 }
 
 }  // namespace anel

@@ -6,11 +6,11 @@
 
 #include <memory>
 
-namespace anel {
+namespace anel::detail {
 
 /// Errors  io_error when the system does not let it start.
 std::unique_ptr<backend> make_uring_backend(const backend_options& options);
 std::unique_ptr<backend> make_epoll_backend(const backend_options& options);
 std::unique_ptr<backend> make_poll_backend(const backend_options& options);
 
-}  // namespace anel
+}  // namespace anel::detail

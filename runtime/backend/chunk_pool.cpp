@@ -10,7 +10,7 @@
 
 #include <new>
 
-namespace anel {
+namespace anel::detail {
 namespace {
 
 #ifdef MAP_NORESERVE
@@ -56,4 +56,4 @@ void chunk_pool::give_back(const void* memory) noexcept {
     free_.push_back(static_cast<std::uint16_t>(index));
 }
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace anel {
+namespace anel::detail {
 
 class chunk_pool {
 public:
@@ -53,4 +53,4 @@ private:
     unsigned made_ = 0;                // chunks that were lent at least once
 };
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace anel {
+namespace anel::detail {
 namespace {
 
 /// A name lookup with all it needs, so that nobody has to wait for it.
@@ -236,4 +236,4 @@ void helper_crew::collect(op_queue& ended) noexcept {
     ended.splice(shared_->ended);
 }
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -16,7 +16,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace anel {
+namespace anel::detail {
 
 /// The threads for one kind of call.
 class helper_crew {
@@ -73,4 +73,4 @@ private:
     helper_crew names_;
 };
 
-}  // namespace anel
+}  // namespace anel::detail

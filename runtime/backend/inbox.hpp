@@ -21,7 +21,7 @@
 #include <new>
 #include <vector>
 
-namespace anel {
+namespace anel::detail {
 
 /// Bytes in a chunk, and the chunk of the next piece.
 struct piece {
@@ -147,4 +147,4 @@ private:
     unsigned queued_ = 0;  // pieces in all boxes
 };
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -5,9 +5,9 @@
 
 #include <cerrno>
 
-namespace anel {
+namespace anel::detail {
 
-bool detail::is_cancel(const std::exception_ptr& error) noexcept {
+bool is_cancel(const std::exception_ptr& error) noexcept {
     try {
         std::rethrow_exception(error);
     } catch (const task_cancelled&) {
@@ -17,7 +17,7 @@ bool detail::is_cancel(const std::exception_ptr& error) noexcept {
     }
 }
 
-std::exception_ptr detail::stray_cancel() noexcept {
+std::exception_ptr stray_cancel() noexcept {
     try {
         throw_errno(ECANCELED, "task", "that only itself has cancelled");
     } catch (...) {
@@ -25,7 +25,7 @@ std::exception_ptr detail::stray_cancel() noexcept {
     }
 }
 
-void detail::throw_cut_short(const cancel_scope& scope) {
+void throw_cut_short(const cancel_scope& scope) {
     if (scope.cancelled()) throw task_cancelled{};
     std::rethrow_exception(stray_cancel());
 }
@@ -92,4 +92,4 @@ void cancel_scope::cancel() noexcept {
     }
 }
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -11,6 +11,7 @@
 #include <cstring>
 
 namespace anel {
+using namespace detail;
 namespace {
 
 struct errno_entry {
@@ -126,22 +127,22 @@ io_error::io_error(std::error_code code, std::string_view operation, std::string
     if (!symbol.empty()) text_.append(" (").append(symbol).append(")");
 }
 
-std::error_code error_in(std::int32_t result) noexcept {
+std::error_code detail::error_in(std::int32_t result) noexcept {
     if (result == loop_has_ended) return errc::run_has_ended;
     return {-result, std::system_category()};
 }
 
-void throw_errno(int code, std::string_view operation, std::string_view subject) {
+void detail::throw_errno(int code, std::string_view operation, std::string_view subject) {
     throw io_error(std::error_code(code, std::system_category()), operation, subject);
 }
 
-void throw_timed_out(duration wait) {
+void detail::throw_timed_out(duration wait) {
     char text[40];
     std::snprintf(text, sizeof text, "%.9g s", std::chrono::duration<double>(wait).count());
     throw_errno(ETIMEDOUT, "timeout of", text);
 }
 
-void throw_timed_out(time_point) { throw_errno(ETIMEDOUT, "deadline", {}); }
+void detail::throw_timed_out(time_point) { throw_errno(ETIMEDOUT, "deadline", {}); }
 
 void detail::assertion_failed(const char* condition, const char* file, int line) noexcept {
     std::fprintf(stderr, "anel: %s:%d: this must hold and does not: %s\n", file, line, condition);

@@ -14,7 +14,7 @@
 #include <new>
 #include <utility>
 
-namespace anel {
+namespace anel::detail {
 namespace {
 // Position-independent code would call a function for its address: 6 % more instructions for a task
 // and its await. glibc keeps room for a few such variables of what is loaded while a program runs;
@@ -73,4 +73,4 @@ void frame::operator delete(void* memory, std::size_t bytes) noexcept {
     ::operator delete(memory);
 }
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace anel {
+namespace anel::detail {
 
 class frame_pool {
 public:
@@ -43,4 +43,4 @@ private:
     std::int64_t alive_ = 0;
 };
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -12,7 +12,7 @@
 #include <array>
 #include <utility>
 
-namespace anel {
+namespace anel::detail {
 
 loop::loop(std::unique_ptr<backend> waiter)
     : backend_(std::move(waiter)),
@@ -234,7 +234,7 @@ bool loop::take_posted() {
     if (!inbox_) return false;
     std::uint32_t taken = 0;
     while (taken < posted_per_turn) {
-        detail::posted* call = inbox_->take();
+        posted* call = inbox_->take();
         if (!call) break;
         taken += 1;
         call->take(call, true);
@@ -266,4 +266,4 @@ const wait_kind& wait_kind_of(opcode code) noexcept {
     return finishes_inline(code) ? control : kinds[static_cast<std::size_t>(code)];
 }
 
-}  // namespace anel
+}  // namespace anel::detail

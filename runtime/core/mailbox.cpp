@@ -4,9 +4,9 @@
 
 #include <utility>
 
-namespace anel {
+namespace anel::detail {
 
-bool mailbox::post(detail::posted* call) noexcept {
+bool mailbox::post(posted* call) noexcept {
     {
         const std::lock_guard lock(mutex_);
         if (waiter_) {
@@ -22,26 +22,26 @@ bool mailbox::post(detail::posted* call) noexcept {
     return false;
 }
 
-detail::posted* mailbox::take() noexcept {
+posted* mailbox::take() noexcept {
     if (!taken_ && filled_.load(std::memory_order_acquire)) {
         const std::lock_guard lock(mutex_);
         filled_.store(false, std::memory_order_relaxed);
         taken_ = std::exchange(first_, nullptr);
     }
-    detail::posted* oldest = taken_;
+    posted* oldest = taken_;
     if (oldest) taken_ = oldest->next;
     return oldest;
 }
 
-void mailbox::withdraw(detail::posted& call) noexcept {
-    for (detail::posted** link = &taken_; *link; link = &(*link)->next) {
+void mailbox::withdraw(posted& call) noexcept {
+    for (posted** link = &taken_; *link; link = &(*link)->next) {
         if (*link != &call) continue;
         *link = call.next;
         return;
     }
     const std::lock_guard lock(mutex_);
-    detail::posted* previous = nullptr;
-    for (detail::posted* at = first_; at; previous = at, at = at->next) {
+    posted* previous = nullptr;
+    for (posted* at = first_; at; previous = at, at = at->next) {
         if (at != &call) continue;
         (previous ? previous->next : first_) = at->next;
         if (last_ == at) last_ = previous;
@@ -60,10 +60,10 @@ void mailbox::close() noexcept {
 }
 
 void mailbox::discard_all() noexcept {
-    while (detail::posted* call = take()) call->take(call, false);
+    while (posted* call = take()) call->take(call, false);
 }
 
-bool detail::post_to(mailbox& box, posted* call) noexcept { return box.post(call); }
-void detail::withdraw_from(mailbox& box, posted& call) noexcept { box.withdraw(call); }
+bool post_to(mailbox& box, posted* call) noexcept { return box.post(call); }
+void withdraw_from(mailbox& box, posted& call) noexcept { box.withdraw(call); }
 
-}  // namespace anel
+}  // namespace anel::detail

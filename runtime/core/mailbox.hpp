@@ -12,7 +12,7 @@
 #include <atomic>
 #include <mutex>
 
-namespace anel {
+namespace anel::detail {
 
 class mailbox {
 public:
@@ -22,15 +22,15 @@ public:
     ~mailbox() { discard_all(); }
 
     /// Thread: any.
-    bool post(detail::posted* call) noexcept;
+    bool post(posted* call) noexcept;
 
     /// The rest is for the loop's thread. Takes the oldest call; null: there is none.
-    detail::posted* take() noexcept;
+    posted* take() noexcept;
     [[nodiscard]] bool filled() const noexcept {
         return taken_ || filled_.load(std::memory_order_acquire);
     }
     /// Takes `call` back if it has not been taken yet. Cost: linear.
-    void withdraw(detail::posted& call) noexcept;
+    void withdraw(posted& call) noexcept;
     /// Announces that the loop is about to sleep. False: there is something to take first.
     bool may_sleep() noexcept;
     void awake() noexcept { sleeping_.store(false, std::memory_order_relaxed); }
@@ -42,11 +42,11 @@ public:
 private:
     std::mutex mutex_;
     backend* waiter_;  // null once the loop is gone
-    detail::posted* first_ = nullptr;
-    detail::posted* last_ = nullptr;
-    detail::posted* taken_ = nullptr;  // the loop's, all at once: older than first_
+    posted* first_ = nullptr;
+    posted* last_ = nullptr;
+    posted* taken_ = nullptr;  // the loop's, all at once: older than first_
     std::atomic<bool> filled_{false};
     std::atomic<bool> sleeping_{false};
 };
 
-}  // namespace anel
+}  // namespace anel::detail

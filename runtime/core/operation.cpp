@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <anel/detail/operation.hpp>
 
-namespace anel {
+namespace anel::detail {
 
 const char* name_of(opcode code) noexcept {
     switch (code) {
@@ -35,4 +35,4 @@ const char* name_of(opcode code) noexcept {
     return "unknown";
 }
 
-}  // namespace anel
+}  // namespace anel::detail

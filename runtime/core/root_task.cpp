@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/core/root_task.hpp"
 
-namespace anel {
+namespace anel::detail {
 
 /// What the outermost task returns to: not a coroutine of the library, so that its end is seen.
 struct root_task::outermost {
@@ -23,7 +23,7 @@ struct root_task::outermost {
         void unhandled_exception() noexcept { error = std::current_exception(); }
         template <class A>
         auto await_transform(A&& inner) noexcept {
-            return detail::adapted<std::remove_reference_t<A>>(inner);
+            return adapted<std::remove_reference_t<A>>(inner);
         }
     };
     promise_type* promise;
@@ -54,4 +54,4 @@ std::exception_ptr root_task::error() const noexcept {
     return static_cast<outermost::promise_type*>(promise_)->error;
 }
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -9,7 +9,7 @@
 
 #include <exception>
 
-namespace anel {
+namespace anel::detail {
 
 /// Runs `work` in `owner`, whose turns somebody else makes.
 /// Lifetime  must have ended before it is destroyed, or never have begun; which is asserted.
@@ -33,4 +33,4 @@ private:
     void* promise_;  // of an `outermost`
 };
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -3,6 +3,7 @@
 #include <anel/task_group.hpp>
 
 namespace anel {
+using namespace detail;
 
 void spawned::unhandled_exception() noexcept { group_->fail(std::current_exception()); }
 

@@ -7,9 +7,10 @@
 #include <vector>
 
 namespace anel {
+using namespace detail;
 namespace {
 
-void list_wait(const suspension& wait, std::string& text) {
+void append_wait(const suspension& wait, std::string& text) {
     text.append("  ").append(wait.kind ? wait.kind->name : "?");
     const char* word = " at ";
     for (const frame* at = wait.waiter; at; at = at->awaiter) {
@@ -31,7 +32,7 @@ std::string task_tree(const cancel_scope& scope) {
     while (!open.empty()) {
         const cancel_scope* at = open.back();
         open.pop_back();
-        if (at->waiting()) list_wait(*at->waiting(), text);
+        if (at->waiting()) append_wait(*at->waiting(), text);
         for (at = at->first_child(); at; at = at->next_sibling()) open.push_back(at);
     }
     return text;

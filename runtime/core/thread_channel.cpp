@@ -1,5 +1,6 @@
 // thread_channel.cpp: waiters of several loops: granting across threads, leaving early.
 // SPDX-License-Identifier: MIT
+#include <anel/error.hpp>
 #include <anel/thread_channel.hpp>
 
 #include <utility>

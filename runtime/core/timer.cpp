@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace anel {
+namespace anel::detail {
 
 // Makes the later of two trees the first child of the earlier one.
 timer* timer_heap::meld(timer* left, timer* right) noexcept {
@@ -83,4 +83,4 @@ std::uint64_t timer_heap::fire_due(time_point now, std::uint64_t most) noexcept 
     return fired;
 }
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -14,7 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 
-namespace anel {
+namespace anel::detail {
 namespace {
 
 class epoll_poller {
@@ -99,4 +99,4 @@ std::unique_ptr<backend> make_epoll_backend(const backend_options& options) {
     return std::make_unique<readiness<epoll_poller>>(backend_kind::epoll, options);
 }
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace anel {
+namespace anel::detail {
 namespace {
 
 class poll_poller {
@@ -113,4 +113,4 @@ std::unique_ptr<backend> make_poll_backend(const backend_options& options) {
     return std::make_unique<readiness<poll_poller>>(backend_kind::poll, options);
 }
 
-}  // namespace anel
+}  // namespace anel::detail

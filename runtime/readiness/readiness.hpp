@@ -26,13 +26,13 @@
 #include <utility>
 #include <vector>
 
-namespace anel {
+namespace anel::detail {
 
 /// What a failed wait of a poller means, by errno. Returns its answer: false when interrupted,
 /// true when the reason may pass.
 inline bool wait_failed(const char* call) noexcept {
     const bool refused = errno == EPERM || errno == EACCES || errno == ENOSYS;
-    if (refused) detail::system_refused(call, errno);
+    if (refused) system_refused(call, errno);
     return errno != EINTR;
 }
 
@@ -310,4 +310,4 @@ private:
     helper_threads helpers_;
 };
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -17,6 +17,7 @@
 #include <vector>
 
 namespace anel {
+using namespace detail;
 namespace {
 
 class threads_together {

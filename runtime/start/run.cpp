@@ -11,6 +11,7 @@
 #include <ostream>
 
 namespace anel {
+using namespace detail;
 namespace {
 
 /// The task, and beside it the one that receives signals.

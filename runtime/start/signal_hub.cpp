@@ -11,7 +11,7 @@
 #include <csignal>
 #include <string>
 
-namespace anel {
+namespace anel::detail {
 namespace {
 
 constexpr std::array stop_signals{SIGINT, SIGTERM};
@@ -104,7 +104,7 @@ signal_hub::~signal_hub() {
     }
 }
 
-bool detail::signal_wait::start(cancel_scope& in, frame& who) {
+bool signal_wait::start(cancel_scope& in, frame& who) {
     static constexpr wait_kind waiting{"signal", &on_cancel};
     signal_hub* hub = in.owner().signals();
     error_ = hub ? -hub->watch(number_) : EOPNOTSUPP;
@@ -113,9 +113,9 @@ bool detail::signal_wait::start(cancel_scope& in, frame& who) {
     return wait_in(hub->waiters(number_), at_once, in, who, waiting);
 }
 
-void detail::signal_wait::finish() {
+void signal_wait::finish() {
     if (error_ != 0) throw_errno(error_, "signal", std::to_string(number_));
     settle();
 }
 
-}  // namespace anel
+}  // namespace anel::detail

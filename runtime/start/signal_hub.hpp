@@ -12,7 +12,7 @@
 
 #include <array>
 
-namespace anel {
+namespace anel::detail {
 
 class signal_hub {
 public:
@@ -34,13 +34,13 @@ public:
     [[nodiscard]] bool take_pending(int number) noexcept;
     /// The signal that has cancelled the root task, or 0.
     [[nodiscard]] int stopped_by() const noexcept { return stopped_by_; }
-    [[nodiscard]] detail::wait_list& waiters(int number) noexcept {
+    [[nodiscard]] wait_list& waiters(int number) noexcept {
         return signals_[static_cast<std::size_t>(number)].waiters;
     }
 
 private:
     struct entry {
-        detail::wait_list waiters;
+        wait_list waiters;
         bool awaited = false;  // by tasks, now or earlier
         bool pending = false;
     };
@@ -57,4 +57,4 @@ private:
     std::array<entry, signal_watch::largest_number + 1> signals_;
 };
 
-}  // namespace anel
+}  // namespace anel::detail

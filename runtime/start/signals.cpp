@@ -19,7 +19,7 @@
 #include <csignal>
 #include <thread>
 
-namespace anel {
+namespace anel::detail {
 namespace {
 
 using listener = signal_watch::listener;
@@ -189,4 +189,4 @@ signal_watch::~signal_watch() {
     ::close(listener_.socket.load());
 }
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -6,7 +6,7 @@
 
 #include <atomic>
 
-namespace anel {
+namespace anel::detail {
 
 /// Turns signals into bytes on a socket. Each object of a process that watches a signal is told of
 /// it. A child of fork() inherits none of that: its signals are its own.
@@ -50,4 +50,4 @@ private:
     listener listener_;
 };
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -14,6 +14,7 @@
 #include <utility>
 
 namespace anel {
+using namespace detail;
 namespace {
 
 class input_wait : public io<input_wait> {

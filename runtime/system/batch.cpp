@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <new>
 
-namespace anel {
+namespace anel::detail {
 namespace {
 
 static_assert(sizeof(counted_message) <= message_batch::header_bytes);
@@ -73,4 +73,4 @@ std::int32_t send_batch(operation& op) noexcept {
     return static_cast<std::int32_t>(batch.count - batch.failed);
 }
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -19,6 +19,7 @@
 #include <utility>
 
 namespace anel {
+using namespace detail;
 namespace {
 
 // Where bytes have to be copied they are on the stack: no memory is held while a peer is waited
@@ -113,7 +114,7 @@ task<readable_file> readable_file::open(std::string path) {
     co_return made;
 }
 
-std::int32_t read_at(int file, std::uint64_t offset, void* to, std::size_t size) noexcept {
+std::int32_t detail::read_at(int file, std::uint64_t offset, void* to, std::size_t size) noexcept {
     for (;;) {
         const ssize_t got = ::pread(file, to, size, static_cast<off_t>(offset));
         if (got >= 0) return static_cast<std::int32_t>(got);
@@ -121,7 +122,7 @@ std::int32_t read_at(int file, std::uint64_t offset, void* to, std::size_t size)
     }
 }
 
-std::int32_t read_into_memory(int file, std::uint64_t offset, std::size_t size) noexcept {
+std::int32_t detail::read_into_memory(int file, std::uint64_t offset, std::size_t size) noexcept {
 #ifdef POSIX_FADV_WILLNEED  // not on macOS
     const auto behind = static_cast<off_t>(offset + size);
     (void)::posix_fadvise(file, behind, static_cast<off_t>(size), POSIX_FADV_WILLNEED);
@@ -136,14 +137,14 @@ std::int32_t read_into_memory(int file, std::uint64_t offset, std::size_t size) 
     return 0;
 }
 
-void advance(file_part& part, std::size_t moved) noexcept {
+void detail::advance(file_part& part, std::size_t moved) noexcept {
     const std::size_t of_head = std::min(moved, part.head.size);
     part.head.data = static_cast<std::byte*>(part.head.data) + of_head;
     part.head.size -= of_head;
     part.offset += moved - of_head;
 }
 
-std::int32_t send_from_file(int socket, file_part& part, std::size_t size) noexcept {
+std::int32_t detail::send_from_file(int socket, file_part& part, std::size_t size) noexcept {
     if (part.head.size < size && is_copied(part, size))
         return send_copied(socket, part, size - part.head.size);
     const std::size_t head = std::min(part.head.size, size);

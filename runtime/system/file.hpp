@@ -15,10 +15,10 @@
 #include <system_error>
 #include <utility>
 
-namespace anel {
+namespace anel::detail {
 
 /// Opening a file on the calling thread, which waits for a disk.
-struct detail::file_opener {
+struct file_opener {
     /// A file that is not open yet.
     static readable_file at(std::string path) noexcept { return readable_file(std::move(path)); }
     /// Returns 0 or -errno: -EISDIR for a directory, -EINVAL for another thing that is no regular
@@ -49,4 +49,4 @@ constexpr bool is_copied(const file_part& part, std::size_t size) noexcept {
 std::int32_t send_from_file(int socket, file_part& part, std::size_t size) noexcept;
 inline constexpr std::int32_t not_in_memory = -0x10002;  // below every -errno
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -22,7 +22,7 @@
 #include <cstdint>
 #include <new>
 
-namespace anel {
+namespace anel::detail {
 namespace {
 constexpr int kind_flags(blocking mode) {
     return SOCK_CLOEXEC | (mode == blocking::no ? SOCK_NONBLOCK : 0);
@@ -180,4 +180,4 @@ void wake_signal::clear() noexcept {
     while (::read(reading_, counts, sizeof counts) == sizeof counts) {}
 }
 
-}  // namespace anel
+}  // namespace anel::detail

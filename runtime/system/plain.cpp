@@ -9,7 +9,7 @@
 
 #include <cerrno>
 
-namespace anel::plain {
+namespace anel::detail::plain {
 
 int configured(int fd, blocking mode) noexcept {
     if (fd < 0) return -errno;
@@ -59,4 +59,4 @@ int send_datagram(int fd, counted_message* from) noexcept {
     return ::sendmsg(fd, &from->msg_hdr, MSG_DONTWAIT | no_signal) < 0 ? -errno : 1;
 }
 
-}  // namespace anel::plain
+}  // namespace anel::detail::plain

@@ -6,7 +6,7 @@
 
 #include "runtime/system/system.hpp"
 
-namespace anel::plain {
+namespace anel::detail::plain {
 
 /// Gives a new descriptor its flags; `fd` may be -1, and then errno says why. Returns it; or
 /// -errno, and it is closed. Until then a fork in another thread can inherit it.
@@ -20,4 +20,4 @@ int receive_datagrams(int fd, counted_message* into, unsigned count, std::int32_
 /// One: an error that came after the first would have to be told with it.
 int send_datagram(int fd, counted_message* from) noexcept;
 
-}  // namespace anel::plain
+}  // namespace anel::detail::plain

@@ -6,7 +6,7 @@
 
 #include <cerrno>
 
-namespace anel {
+namespace anel::detail {
 
 int make_socket(int family, int type, blocking mode) noexcept {
     return plain::configured(::socket(family, type, 0), mode);
@@ -65,4 +65,4 @@ void wake_signal::clear() noexcept {
     while (::read(reading_, bytes, sizeof bytes) == sizeof bytes) {}
 }
 
-}  // namespace anel
+}  // namespace anel::detail

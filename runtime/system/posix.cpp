@@ -20,7 +20,7 @@
 #include <cstring>
 #include <new>
 
-namespace anel {
+namespace anel::detail {
 namespace {
 
 static_assert(sizeof(iovec) == sizeof(io_buffer) &&
@@ -320,4 +320,4 @@ time_point monotonic_now() noexcept {
     return time_point(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
 }
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -9,7 +9,7 @@
 
 #include <sys/socket.h>
 
-namespace anel {
+namespace anel::detail {
 
 /// Performs a control call. Returns >= 0 or -errno. `mode` is what new sockets are made with.
 std::int32_t control_call(operation& op, blocking mode) noexcept;
@@ -69,4 +69,4 @@ inline constexpr duration pause_after_error = std::chrono::milliseconds(10);
 /// CLOCK_MONOTONIC.
 time_point monotonic_now() noexcept;
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -15,7 +15,7 @@
 #include <cstring>
 #include <utility>
 
-namespace anel {
+namespace anel::detail {
 namespace {
 
 [[noreturn]] void live(int pipe, const process_farm::work& what, unsigned patience) {
@@ -103,4 +103,4 @@ void process_farm::wait(const std::function<void(std::size_t, std::string_view)>
     }
 }
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace anel {
+namespace anel::detail {
 
 class process_farm {
 public:
@@ -44,4 +44,4 @@ private:
     std::vector<child> children_;
 };
 
-}  // namespace anel
+}  // namespace anel::detail

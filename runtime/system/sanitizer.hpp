@@ -35,7 +35,7 @@ extern "C" void __asan_poison_memory_region(const volatile void* begin, std::siz
 extern "C" void __asan_unpoison_memory_region(const volatile void* begin, std::size_t size);
 #endif
 
-namespace anel {
+namespace anel::detail {
 
 #ifdef ANEL_ADDRESS_SANITIZER
 inline constexpr bool address_sanitizer = true;
@@ -82,4 +82,4 @@ inline constexpr bool keeps_signals_back = false;
 inline void let_signals_through() noexcept {}
 #endif
 
-}  // namespace anel
+}  // namespace anel::detail

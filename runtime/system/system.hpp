@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace anel {
+namespace anel::detail {
 
 #ifdef MSG_MORE
 inline constexpr int more_follows = MSG_MORE;
@@ -84,4 +84,4 @@ private:
     int writing_ = -1;  // the same as reading_ where there is an eventfd
 };
 
-}  // namespace anel
+}  // namespace anel::detail

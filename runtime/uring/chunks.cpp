@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 
-namespace anel {
+namespace anel::detail {
 
 // The ring's own memory is locked: a process with a small RLIMIT_MEMLOCK gets a shorter one.
 int chunk_offers::open(io_uring& owner, chunk_pool& pool) noexcept {
@@ -97,4 +97,4 @@ bool chunk_offers::ran_out(std::uint32_t turn) noexcept {
     return offered_ > 0;
 }
 
-}  // namespace anel
+}  // namespace anel::detail

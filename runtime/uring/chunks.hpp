@@ -16,7 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace anel {
+namespace anel::detail {
 
 class chunk_offers {
 public:
@@ -57,4 +57,4 @@ private:
     std::uint32_t grown_in_ = 0;
 };
 
-}  // namespace anel
+}  // namespace anel::detail

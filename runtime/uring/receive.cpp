@@ -16,7 +16,7 @@
 #include <new>
 #include <utility>
 
-namespace anel {
+namespace anel::detail {
 
 // A plain recv must not overtake what a recv_chunk before it left behind.
 bool uring::belongs_to_inbox(const operation& op) noexcept {
@@ -274,4 +274,4 @@ void uring::empty_inbox(int fd) noexcept {
     *box = inbox();
 }
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -17,7 +17,7 @@
 #include <algorithm>
 #include <cerrno>
 
-namespace anel {
+namespace anel::detail {
 namespace {
 
 // What this backend cannot do without. EXT_ARG (5.11) is the youngest.
@@ -176,4 +176,4 @@ std::unique_ptr<backend> make_uring_backend(const backend_options& options) {
     return std::make_unique<uring>(options);
 }
 
-}  // namespace anel
+}  // namespace anel::detail

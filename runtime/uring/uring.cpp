@@ -12,7 +12,7 @@
 #include <cerrno>
 #include <cstdint>
 
-namespace anel {
+namespace anel::detail {
 namespace {
 
 // Newer than the header of liburing 2.3; a value of the kernel's interface.
@@ -129,7 +129,7 @@ bool uring::prepare(operation& op) noexcept {
         case opcode::recv_batch:
         case opcode::read_input: prepare_wait(op, *sqe, POLLIN); break;
         case opcode::send_batch: prepare_wait(op, *sqe, POLLOUT); break;
-        default: detail::assertion_failed("a known opcode", __FILE__, __LINE__);
+        default: assertion_failed("a known opcode", __FILE__, __LINE__);
     }
     io_uring_sqe_set_data64(sqe, reinterpret_cast<std::uintptr_t>(&op));
     op.owed += 1;
@@ -233,7 +233,7 @@ bool uring::kernel_has_news() const noexcept {
 void uring::check(int returned) noexcept {
     const bool passing = returned >= 0 || returned == -EINTR || returned == -ETIME ||
                          returned == -EAGAIN || returned == -EBUSY || returned == -ENOMEM;
-    if (!passing) detail::system_refused("io_uring_enter", -returned);
+    if (!passing) system_refused("io_uring_enter", -returned);
 }
 
 void uring::wait(time_point until, op_queue& done) noexcept {
@@ -365,4 +365,4 @@ void uring::owed_one_less(operation& op) noexcept {
     if (op.owed == 0 && (op.flags & in_starved) == 0) ended_.push(op);
 }
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -22,7 +22,7 @@
 
 #include <cstdint>
 
-namespace anel {
+namespace anel::detail {
 
 class uring final : public backend {
 public:
@@ -122,4 +122,4 @@ private:
     std::uint32_t turn_ = 0;
 };
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -13,7 +13,7 @@
 #include <cerrno>
 #include <cstdint>
 
-namespace anel {
+namespace anel::detail {
 namespace {
 
 // Newer than the header of liburing 2.3; values of the kernel's interface.
@@ -65,4 +65,4 @@ void uring::let_go_of_memory(operation& op) noexcept {
     reset_connection(op.fd);
 }
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -3,6 +3,7 @@
 #include "tests/support/backend_fixture.hpp"
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 class backend_contract : public backend_fixture {};

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 class backend_waiting : public backend_fixture {

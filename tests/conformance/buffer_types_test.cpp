@@ -10,6 +10,7 @@
 #include <vector>
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 // --- what compiles ------------------------------------------------------------------------------

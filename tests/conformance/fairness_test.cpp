@@ -3,6 +3,7 @@
 #include "tests/support/streams.hpp"
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 class fairness : public over_backends {

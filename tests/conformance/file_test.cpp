@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 class sending_a_file : public over_backends {

@@ -17,6 +17,7 @@
 extern char** environ;
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 class helpers : public over_backends {};

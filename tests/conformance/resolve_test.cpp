@@ -18,6 +18,7 @@ extern "C" const char* __lsan_default_suppressions() { return "leak:__res_contex
 #endif
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 using namespace std::string_literals;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 class send_file : public over_backends {

@@ -4,6 +4,7 @@
 #include "tests/support/streams.hpp"
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 class tcp_reset : public over_backends {

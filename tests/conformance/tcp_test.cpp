@@ -348,7 +348,7 @@ TEST_P(tcp, a_moved_stream_goes_on) {
 }
 
 TEST_P(tcp, connected_and_accepted_streams_do_not_delay_small_pieces) {
-    const auto delayed = [](const anel::socket& stream) {
+    const auto delayed = [](const anel::socket_handle& stream) {
         return option_of(stream.native_handle(), IPPROTO_TCP, TCP_NODELAY) == 0;
     };
     listen_options nagle;

@@ -9,6 +9,7 @@
 #include <deque>
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 /// What was done between two looks.

@@ -3,6 +3,7 @@
 #include "tests/support/streams.hpp"
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 class zero_copy : public over_backends {};

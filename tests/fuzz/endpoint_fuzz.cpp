@@ -27,8 +27,8 @@ void check_round_trips(const anel::endpoint& address) {
     const std::string_view text = address.print(buffer);
     require(!text.empty());
     require(anel::endpoint::parse(text) == address);
-    require(anel::from_socket_address(anel::to_socket_address(address)) == address);
-    const anel::endpoint unpacked = anel::unpack(anel::pack(address));
+    require(anel::detail::from_socket_address(anel::detail::to_socket_address(address)) == address);
+    const anel::endpoint unpacked = anel::detail::unpack(anel::detail::pack(address));
     require(address.is_unix() ? unpacked.path().empty() : unpacked == address);
 }
 
@@ -48,13 +48,13 @@ void check_text(std::string_view text) {
 }
 
 void check_system_address(std::string_view bytes) {
-    anel::socket_address system{};
+    anel::detail::socket_address system{};
     if (bytes.size() < sizeof system.size) return;
     std::memcpy(&system.size, bytes.data(), sizeof system.size);
     bytes.remove_prefix(sizeof system.size);
     system.size %= sizeof system.bytes + 8;  // mostly plausible, sometimes more than there is
     std::memcpy(system.bytes, bytes.data(), std::min(bytes.size(), sizeof system.bytes));
-    const std::optional<anel::endpoint> address = anel::from_socket_address(system);
+    const std::optional<anel::endpoint> address = anel::detail::from_socket_address(system);
     if (address && *address != anel::endpoint::unix_unnamed()) check_round_trips(*address);
 }
 

@@ -25,11 +25,11 @@
 namespace {
 
 using anel::endpoint;
-using anel::from_socket_address;
-using anel::pack;
-using anel::socket_address;
-using anel::to_socket_address;
-using anel::unpack;
+using anel::detail::from_socket_address;
+using anel::detail::pack;
+using anel::detail::socket_address;
+using anel::detail::to_socket_address;
+using anel::detail::unpack;
 using namespace std::string_literals;
 
 constexpr std::size_t path_offset = offsetof(sockaddr_un, sun_path);
@@ -167,7 +167,7 @@ TEST(address, a_packed_ip_endpoint_comes_back_as_it_was) {
         EXPECT_EQ(unpack(pack(address)), address);
     }
     EXPECT_EQ(unpack(pack("unix:/x")), endpoint::unix_unnamed());
-    EXPECT_EQ(unpack(anel::packed_endpoint()), endpoint());
+    EXPECT_EQ(unpack(anel::detail::packed_endpoint()), endpoint());
 }
 
 TEST(address, arbitrary_system_bytes_give_nothing_or_an_endpoint_that_comes_back) {

@@ -13,7 +13,7 @@ namespace anel::test {
 #ifdef ANEL_THREAD_SANITIZER
 inline constexpr bool allocations_are_counted = false;
 #else
-inline constexpr bool allocations_are_counted = !address_sanitizer;
+inline constexpr bool allocations_are_counted = !detail::address_sanitizer;
 #endif
 
 std::uint64_t allocations_so_far() noexcept;

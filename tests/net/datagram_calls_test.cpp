@@ -65,6 +65,7 @@ int recvmmsg(int fd, mmsghdr* into, unsigned count, int flags, timespec* limit) 
 }
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 class datagram_calls : public over_backends {

@@ -35,6 +35,7 @@ std::uint64_t anel::test::allocations_so_far() noexcept { return allocations.loa
 #endif
 
 namespace anel {
+using namespace detail;
 namespace {
 
 struct totals {

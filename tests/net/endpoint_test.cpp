@@ -33,7 +33,8 @@ namespace {
 using anel::address_family;
 using anel::endpoint;
 using anel::endpoint_error;
-using anel::socket_address;
+using anel::detail::socket_address;
+using anel::detail::to_socket_address;
 using namespace std::string_literals;
 using namespace std::string_view_literals;
 
@@ -57,7 +58,7 @@ static_assert([] {
     return endpoint("fe80::1:0:0:1%7", 443).print(buffer) == "[fe80::1:0:0:1%7]:443";
 }());
 static_assert(std::hash<endpoint>()(home) == std::hash<endpoint>()(home.with_port(7777)));
-static_assert(anel::unpack(anel::pack(home)) == home);
+static_assert(anel::detail::unpack(anel::detail::pack(home)) == home);
 
 endpoint_error reason(std::string_view text) {
     auto why = endpoint_error::none;

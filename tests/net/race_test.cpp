@@ -14,7 +14,7 @@ namespace {
 
 using anel::address_family;
 using anel::endpoint;
-using anel::interleaved;
+using anel::detail::interleaved;
 
 /// Addresses numbered in the order found: "464" is IPv4, IPv6, IPv4.
 std::vector<endpoint> addresses(const std::string& families) {

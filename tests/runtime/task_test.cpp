@@ -18,6 +18,7 @@
 #include <string>
 
 namespace anel {
+using namespace detail;
 namespace {
 
 task<int> number(int value) { co_return value; }

@@ -14,6 +14,7 @@
 #include <vector>
 
 namespace anel {
+using namespace detail;
 namespace {
 
 using namespace std::chrono_literals;

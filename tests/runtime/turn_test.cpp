@@ -16,6 +16,7 @@
 #include <utility>
 
 namespace anel {
+using namespace detail;
 namespace {
 
 using namespace std::chrono_literals;

@@ -4,6 +4,7 @@
 #include "tests/support/sim_programs.hpp"
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 TEST(sim_world, two_hosts_talk_in_virtual_time) {

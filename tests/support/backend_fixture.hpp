@@ -23,6 +23,7 @@
 #include <vector>
 
 namespace anel::test {
+using namespace detail;
 
 class backend_fixture : public over_backends {
 protected:

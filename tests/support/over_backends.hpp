@@ -38,6 +38,7 @@
 #include <unistd.h>
 
 namespace anel {
+using namespace detail;
 
 // How gtest prints the parameter of a test.
 inline void PrintTo(backend_kind kind, std::ostream* out) { *out << name_of(kind); }

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 namespace anel::test {
+using namespace detail;
 
 #ifdef SOCK_CLOEXEC
 inline constexpr int close_on_exec = SOCK_CLOEXEC;

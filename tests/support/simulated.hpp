@@ -16,6 +16,7 @@
 #include <string_view>
 
 namespace anel::test {
+using namespace detail;
 
 /// The host on which the body runs now; null on a real system.
 inline sim::machine_backend* simulated = nullptr;

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 /// Takes every connection that waits in `listener`'s backlog.

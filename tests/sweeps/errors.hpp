@@ -12,6 +12,7 @@
 #include <string_view>
 
 namespace anel::test {
+using namespace detail;
 
 /// What `code` can fail with: accept4(2), connect(2), tcp(7), udp(7), unix(7) …
 inline std::span<const int> errors_of(opcode code) {

@@ -6,6 +6,7 @@
 #include <anel/generator.hpp>
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 /// The peer writes `all` in pieces; the body reads it through a reader, as a list of parts.

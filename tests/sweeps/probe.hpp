@@ -18,6 +18,7 @@
 #include <utility>
 
 namespace anel::test {
+using namespace detail;
 
 /// The one thing that happens to a run. 0: it does not.
 struct plan {

@@ -5,6 +5,7 @@
 #include <anel/serve.hpp>
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 /// One client gets its echo; the session of another one does not end by itself, so that the drain

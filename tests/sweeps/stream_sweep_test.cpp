@@ -6,6 +6,7 @@
 #include <anel/buffered_reader.hpp>
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 /// The peer writes pieces, with turns in between, and then finishes.

@@ -22,6 +22,7 @@
 #include <optional>
 
 namespace anel::test {
+using namespace detail;
 
 /// How a run ended.
 struct report {

@@ -6,6 +6,7 @@
 #include <anel/when.hpp>
 
 namespace anel::test {
+using namespace detail;
 namespace {
 
 /// Counts what is alive, and how much ever was.

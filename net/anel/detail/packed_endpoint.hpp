@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace anel {
+namespace anel::detail {
 
 /// An IP endpoint in 24 bytes, for a stream to remember its peer by. A unix path is not kept.
 struct packed_endpoint {
@@ -35,4 +35,4 @@ constexpr endpoint unpack(const packed_endpoint& packed) noexcept {
     return endpoint::unix_unnamed();
 }
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -21,7 +21,7 @@
 namespace anel {
 
 template <class A>
-concept awaitable = requires(A& a, cancel_scope& scope, frame& waiter) {
+concept awaitable = requires(A& a, detail::cancel_scope& scope, detail::frame& waiter) {
     { a.start(scope, waiter) } -> std::same_as<bool>;
     a.finish();
 };

@@ -12,23 +12,16 @@
 
 #include <exception>
 
-namespace anel {
+namespace anel::detail {
 
 class cancel_scope;
 class loop;
 
-/// Thrown by an await in a cancelled scope. Not a std::exception on purpose: a handler for errors
-/// must not swallow a shutdown. Where it leaves a task whose scope nobody cancelled, it is an error
-/// like any other, and becomes an io_error with ECANCELED.
-struct task_cancelled {};
-
-namespace detail {
 [[nodiscard]] bool is_cancel(const std::exception_ptr& error) noexcept;
 /// What a task_cancelled is told as where nobody cancelled the scope.
 [[nodiscard]] std::exception_ptr stray_cancel() noexcept;
 /// Throws what it means that something in `scope` was cut short: task_cancelled, or stray_cancel().
 [[noreturn]] void throw_cut_short(const cancel_scope& scope);
-}  // namespace detail
 
 class cancel_scope {
 public:
@@ -96,4 +89,4 @@ private:
     bool shielded_ = false;
 };
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace anel {
+namespace anel::detail {
 
 class cancel_scope;
 
@@ -31,4 +31,4 @@ struct frame {
     static void operator delete(void* memory, std::size_t bytes) noexcept;
 };
 
-}  // namespace anel
+}  // namespace anel::detail

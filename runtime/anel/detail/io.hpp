@@ -13,7 +13,7 @@
 
 #include <cerrno>
 
-namespace anel {
+namespace anel::detail {
 
 /// An operation that can be awaited. `Derived` has
 ///   using value_type                the awaited value;
@@ -81,4 +81,4 @@ private:
     }
 };
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -19,7 +19,7 @@
 #include <memory>
 #include <utility>
 
-namespace anel {
+namespace anel::detail {
 
 class frame_pool;
 class loop;
@@ -201,4 +201,4 @@ inline loop_ref::loop_ref(loop& which) noexcept : life_(which.life_) {
     life_->known.fetch_add(1, std::memory_order_relaxed);
 }
 
-}  // namespace anel
+}  // namespace anel::detail

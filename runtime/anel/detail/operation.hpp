@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace anel {
+namespace anel::detail {
 
 class cancel_scope;
 struct frame;
@@ -284,4 +284,4 @@ using op_queue = intrusive_queue<suspension>;
 static_assert(sizeof(operation) <= 64, "one cache line; an echo touches two of them");
 static_assert(std::is_trivially_copyable_v<message> && std::is_trivially_copyable_v<name_lookup>);
 
-}  // namespace anel
+}  // namespace anel::detail

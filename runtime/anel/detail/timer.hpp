@@ -13,7 +13,7 @@
 
 #include <cstdint>
 
-namespace anel {
+namespace anel::detail {
 
 /// A deadline and what to do then. Derive from it; it must not move while armed.
 class timer {
@@ -69,4 +69,4 @@ private:
     std::uint64_t next_sequence_ = 0;
 };
 
-}  // namespace anel
+}  // namespace anel::detail

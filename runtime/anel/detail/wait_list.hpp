@@ -8,6 +8,7 @@
 
 #include <anel/detail/awaitable.hpp>
 #include <anel/detail/loop.hpp>
+#include <anel/error.hpp>
 
 namespace anel::detail {
 

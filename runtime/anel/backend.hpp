@@ -1,0 +1,35 @@
+// backend.hpp: which backend a program runs on, and how it is made.
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+
+namespace anel {
+
+/// Which backend to use. `automatic`: io_uring, else epoll, else poll(2). `sim` is the simulated
+/// network of <anel/sim.hpp>: only a sim::world makes one.
+enum class backend_kind : std::uint8_t { automatic, io_uring, epoll, poll, sim };
+
+const char* name_of(backend_kind kind) noexcept;
+
+/// How a backend is made. The defaults are right for servers; tests make rings tiny.
+struct backend_options {
+    backend_kind kind = backend_kind::automatic;
+    std::uint32_t submission_entries = 256;   ///< io_uring: what one turn can submit at once
+    std::uint32_t completion_entries = 4096;  ///< io_uring: what can complete unseen, without spill
+    /// Helper threads for each kind of call that can only block, at most: offload(), name lookups,
+    /// files. No kind waits for another.
+    std::uint32_t helper_threads = 4;
+};
+
+/// Counts since the start, for tests and benchmarks.
+struct backend_counters {
+    std::uint64_t operations = 0;   ///< submitted that were not control calls
+    std::uint64_t waits = 0;        ///< system calls that wait: io_uring_enter, epoll_wait, poll
+    std::uint64_t completions = 0;  ///< operations done
+    std::uint64_t cancels = 0;      ///< cancels asked for
+    std::uint64_t calls = 0;        ///< made for operations on the loop's thread, datagrams singly
+    std::uint64_t bytes = 0;        ///< that these moved
+};
+
+}  // namespace anel
