@@ -57,6 +57,7 @@ struct load_result {
     std::uint64_t requests = 0;      // complete, correct replies within the window
     std::uint64_t requests_run = 0;  // the same from the first to the last byte of the run
     std::uint64_t offered = 0;       // open loop: requests due within the window
+    std::uint64_t unsent = 0;        // of them those that the generator never came to
     std::uint64_t lost = 0;          // UDP: requests without an answer for 100 ms, in the window
     std::uint64_t reply_bytes = 0;   // within the window
     std::chrono::nanoseconds elapsed{0};         // the window as it really was

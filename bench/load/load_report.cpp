@@ -19,6 +19,9 @@ double ns(std::chrono::nanoseconds duration) { return static_cast<double>(durati
 // So late it must not send: a tenth of the smallest objective anybody states, 1 ms.
 constexpr std::chrono::nanoseconds slip_max = std::chrono::microseconds(100);
 
+// The slowest of a hundred, as for `slip_max`.
+constexpr double unsent_max = 0.01;
+
 // An open loop that never finds nothing to do is itself what the replies wait for.
 constexpr double spare_min = 0.05;
 
@@ -70,6 +73,10 @@ std::string generator_bound(const load_options& options, const load_result& resu
                    ? format("it used %.0f %% of its core", 100 * share)
                    : "";
     }
+    const double unsent =
+        divided(static_cast<double>(result.unsent), static_cast<double>(result.offered));
+    if (unsent > unsent_max)
+        return format("it did not come to %.0f %% of what was due", 100 * unsent);
     const auto slip = result.slip.percentile(99);
     if (slip > slip_max) return "it sent up to " + human(slip) + " late (p99)";
     const double spare = divided(ns(result.spare), ns(result.elapsed));

@@ -139,6 +139,8 @@ load_result generator::run() {
     const auto closes = window_.opened() + options_.window;
     while (open_ > 0 && clock::now() < closes) turn(closes);
     window_.close();
+    if (due_) result_.unsent = due_->left_between(window_.opened(), window_.closed());
+    result_.offered += result_.unsent;
     end();
     return result_;
 }
@@ -191,7 +193,8 @@ void generator::turn(clock::time_point until) {
     const int n = epoll_pwait2(epoll_.get(), events_.data(), static_cast<int>(events_.size()),
                                &timeout, nullptr);
     if (n < 0 && errno != EINTR) fail("epoll_wait");
-    if (n == 0 && window_.is_open()) result_.spare += clock::now() - before;
+    const bool nothing_due = !due_ || !due_->is_behind(before);
+    if (n == 0 && nothing_due && window_.is_open()) result_.spare += clock::now() - before;
     for (int i = 0; i < n; ++i) {
         const epoll_event& event = events_[static_cast<std::size_t>(i)];
         handle(*static_cast<connection*>(event.data.ptr), event.events);

@@ -103,6 +103,8 @@ load_result generator::run() {
     const auto closes = window_.opened() + options_.window;
     while (open_ > 0 && clock::now() < closes) turn(closes);
     window_.close();
+    if (due_) result_.unsent = due_->left_between(window_.opened(), window_.closed());
+    result_.offered += result_.unsent;
     ending_ = true;
     const auto gives_up = clock::now() + lost_after;  // what is on its way may still be wrong
     while (open_ > 0 && clock::now() < gives_up) turn(gives_up);
@@ -142,7 +144,8 @@ void generator::turn(clock::time_point until) {
     const int n = epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()),
                                &timeout, nullptr);
     if (n < 0 && errno != EINTR) fail("epoll_wait");
-    if (n == 0 && window_.is_open()) result_.spare += clock::now() - now;
+    const bool nothing_due = !due_ || !due_->is_behind(now);
+    if (n == 0 && nothing_due && window_.is_open()) result_.spare += clock::now() - now;
     for (int i = 0; i < n; ++i) {
         receive(*static_cast<endpoint*>(events[static_cast<std::size_t>(i)].data.ptr));
         if (due_ && !ending_) launch_what_is_due();

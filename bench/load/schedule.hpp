@@ -30,9 +30,20 @@ public:
     [[nodiscard]] clock::time_point due() const {
         return begins_ + std::chrono::nanoseconds(std::llround(at_ns_));
     }
+    [[nodiscard]] bool is_behind(clock::time_point now) const { return due() <= now; }
+    /// How many of those that advance() has not come to are due in [from, to); of random ones, on
+    /// average.
+    [[nodiscard]] std::uint64_t left_between(clock::time_point from, clock::time_point to) const {
+        return left_before(to) - left_before(from);
+    }
     void advance() { at_ns_ += random_ ? gap_ns_ * exponential_(source_) : gap_ns_; }
 
 private:
+    [[nodiscard]] std::uint64_t left_before(clock::time_point end) const {
+        const auto time = std::chrono::duration<double, std::nano>(end - due()).count();
+        return time <= 0 ? 0 : static_cast<std::uint64_t>(std::ceil(time / gap_ns_));
+    }
+
     clock::time_point begins_;
     double gap_ns_;
     bool random_;

@@ -26,6 +26,7 @@ public:
         return moment >= opened_ && moment < closed_;
     }
     [[nodiscard]] clock::time_point opened() const noexcept { return opened_; }
+    [[nodiscard]] clock::time_point closed() const noexcept { return closed_; }
 
 private:
     struct accounts {

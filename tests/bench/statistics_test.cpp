@@ -61,6 +61,20 @@ TEST(schedule, even_arrivals_are_due_at_the_exact_rate) {
     EXPECT_EQ(due.due() - begins, std::chrono::seconds(10));
 }
 
+TEST(schedule, tells_what_was_due_and_never_come_to) {
+    const schedule::clock::time_point begins{};
+    schedule due(begins, 1000, false);
+    const auto from = begins + std::chrono::milliseconds(100);
+    const auto to = begins + std::chrono::milliseconds(350);
+    EXPECT_EQ(due.left_between(from, to), 250U);
+    for (int i = 0; i < 200; ++i) due.advance();
+    EXPECT_EQ(due.left_between(from, to), 150U);
+    EXPECT_TRUE(due.is_behind(to));
+    for (int i = 0; i < 200; ++i) due.advance();
+    EXPECT_EQ(due.left_between(from, to), 0U);
+    EXPECT_FALSE(due.is_behind(to));
+}
+
 TEST(schedule, random_arrivals_have_the_rate_and_the_spread_of_poisson) {
     const schedule::clock::time_point begins{};
     schedule due(begins, 1000, true);
