@@ -7,7 +7,6 @@ module;
 #include <anel/hostname.hpp>
 #include <anel/sim.hpp>
 #include <anel/sim_explore.hpp>
-#include <anel/task_tree.hpp>
 export module anel;
 
 export namespace anel {
@@ -60,6 +59,7 @@ using anel::backend_kind;
 using anel::backend_options;
 using anel::backend_report;
 using anel::current_backend;
+using anel::current_tasks;
 using anel::duration;
 using anel::errc;
 using anel::errno_name;

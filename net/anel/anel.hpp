@@ -18,6 +18,7 @@
 #include <anel/stop_token.hpp>
 #include <anel/task.hpp>
 #include <anel/task_group.hpp>
+#include <anel/task_tree.hpp>
 #include <anel/thread_channel.hpp>
 #include <anel/timeout.hpp>
 #include <anel/version.hpp>

@@ -21,7 +21,7 @@ struct per_core_options {
 
 namespace detail {
 int run_on_threads(unsigned threads, const std::function<task<>(unsigned)>& make,
-                   const per_core_options& options);
+                   const per_core_options& options, version_here);
 }
 
 /// Runs `make(i)`, a task, in `threads` loops, each on a thread of its own, the first one on the
@@ -34,7 +34,7 @@ int run_on_threads(unsigned threads, const std::function<task<>(unsigned)>& make
 template <class Make>
 int run_per_core(unsigned threads, Make make, const per_core_options& options = {}) {
     const auto make_one = [&](unsigned i) -> task<> { return std::invoke(make, i); };
-    return detail::run_on_threads(threads, make_one, options);
+    return detail::run_on_threads(threads, make_one, options, {});
 }
 
 }  // namespace anel

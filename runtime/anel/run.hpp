@@ -5,6 +5,7 @@
 #include <anel/detail/backend.hpp>
 #include <anel/task.hpp>
 #include <anel/task_group.hpp>
+#include <anel/version.hpp>
 
 #include <iosfwd>
 #include <optional>
@@ -29,7 +30,7 @@ struct run_options {
 
 namespace detail {
 /// Runs `root`, whose error is rethrown. Returns 0, or the signal that cut it short.
-int run_root(task<> root, const run_options& options);
+int run_root(task<> root, const run_options& options, version_here);
 
 template <class T>
 task<> keep_result(task<T> inner, std::optional<kept_t<T>>& result) {
@@ -48,10 +49,11 @@ std::conditional_t<std::is_void_v<T>, int, T> run(task<T> root, const run_option
         return signal != 0 && options.signal_exit_code ? 128 + signal : 0;
     };
     if constexpr (std::is_void_v<T>) {
-        return code_of(detail::run_root(std::move(root), options));
+        return code_of(detail::run_root(std::move(root), options, {}));
     } else {
         std::optional<detail::kept_t<T>> result;
-        const int signal = detail::run_root(detail::keep_result(std::move(root), result), options);
+        const int signal =
+            detail::run_root(detail::keep_result(std::move(root), result), options, {});
         if constexpr (std::is_same_v<T, int>) return result.value_or(code_of(signal));
         if (!result) throw task_cancelled{};
         return static_cast<T&&>(*result);

@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <anel/detail/awaitable.hpp>
 #include <anel/detail/cancel_scope.hpp>
 
 #include <string>
+#include <utility>
 
 namespace anel {
 
@@ -13,5 +15,21 @@ namespace anel {
 /// Returns  the lines, in the order in which the tasks were started; empty when nothing waits.
 /// Thread   the loop's own.
 [[nodiscard]] std::string task_tree(const detail::cancel_scope& scope);
+
+/// The same for all tasks of the loop that runs this one: `auto waits = co_await current_tasks();`
+/// The task that asks waits for nothing, so it has no line.
+class current_tasks {
+public:
+    bool start(detail::cancel_scope& scope, detail::frame&) {
+        const detail::cancel_scope* root = &scope;
+        while (root->parent()) root = root->parent();
+        waits_ = task_tree(*root);
+        return false;
+    }
+    std::string finish() noexcept { return std::move(waits_); }
+
+private:
+    std::string waits_;
+};
 
 }  // namespace anel

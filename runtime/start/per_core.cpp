@@ -118,7 +118,7 @@ private:
 }  // namespace
 
 int detail::run_on_threads(unsigned threads, const std::function<task<>(unsigned)>& make,
-                           const per_core_options& options) {
+                           const per_core_options& options, version_here) {
     const unsigned here = std::max(1U, std::thread::hardware_concurrency());
     return threads_together(threads == 0 ? here : threads, make, options).run_all();
 }

@@ -46,7 +46,7 @@ std::ostream& operator<<(std::ostream& out, const backend_report& report) {
     return out;
 }
 
-int detail::run_root(task<> root, const run_options& options) {
+int detail::run_root(task<> root, const run_options& options, version_here) {
     loop turning(make_backend(options.backend));
     turning.set_spin(options.spin);
     signal_hub signals;

@@ -60,6 +60,17 @@ libraries=$(dirname "$PKG_CONFIG_PATH")
 version=$(LD_LIBRARY_PATH=$libraries "$scratch/pkg_consumer")
 [ "$version" = "$(pkg-config --modversion anel)" ] || fail "the program says $version"
 
+say "headers of another version: the program does not link"
+mkdir -p "$scratch/newer/anel"
+sed 's/\(VERSION_PATCH\) .*/\1 99/' "$scratch/prefix/include/anel/version.hpp" \
+    >"$scratch/newer/anel/version.hpp"
+# shellcheck disable=SC2046,SC2086
+if "$compiler" -std=c++20 $flags "-I$scratch/newer" "$consumer/main.cpp" \
+    $(pkg-config --cflags --libs anel) -o "$scratch/newer/program" 2>"$scratch/newer/said"; then
+    fail "headers of another version were taken"
+fi
+grep -q 'version<[0-9]*99>' "$scratch/newer/said" || fail "$(cat "$scratch/newer/said")"
+
 say "the Debian package"
 if command -v dpkg-deb >/dev/null && [ -e "$build/CPackConfig.cmake" ]; then
     (cd "$scratch" && "$(dirname "$cmake")/cpack" -G DEB --config "$build/CPackConfig.cmake" \

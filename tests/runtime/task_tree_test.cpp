@@ -1,0 +1,49 @@
+// task_tree_test.cpp: a listing of what every task waits for.
+// SPDX-License-Identifier: MIT
+#include <anel/event.hpp>
+#include <anel/run.hpp>
+#include <anel/sleep.hpp>
+#include <anel/task_tree.hpp>
+#include <anel/timeout.hpp>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+namespace anel::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+task<> waits_for(event& what) { co_await what.wait(); }
+task<> waits_below(event& what) { co_await with_timeout(1h, waits_for(what)); }
+
+TEST(task_tree, lists_every_wait_of_the_loop_and_the_way_to_it) {
+    std::string waits;
+    std::string afterwards;
+    const auto body = [&]() -> task<> {
+        event go_on;
+        co_await with_task_group([&](task_group& group) -> task<> {
+            group.spawn(waits_below, std::ref(go_on));
+            group.spawn([]() -> task<> { co_await sleep_for(1h); });
+            co_await sleep_for(0s);
+            waits = co_await current_tasks();
+            go_on.set();
+            group.cancel();
+        });
+        afterwards = co_await current_tasks();
+    };
+    run_options options;
+    options.signals = false;  // what waits for them would have a line, too
+    run(body(), options);
+    EXPECT_EQ(std::count(waits.begin(), waits.end(), '\n'), 2) << waits;
+    const auto event_line = waits.find("  event at task_tree_test.cpp:");
+    ASSERT_NE(event_line, waits.npos) << waits;
+    EXPECT_NE(waits.find(" <- task_tree_test.cpp:", event_line), waits.npos) << waits;
+    EXPECT_NE(waits.find("  sleep"), waits.npos) << waits;
+    EXPECT_EQ(afterwards, "");
+}
+
+}  // namespace
+}  // namespace anel::test
