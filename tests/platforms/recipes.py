@@ -112,20 +112,21 @@ def run_examples(build, peers, before="", **environment):
         build.result.counts.add(count_unittest(code, text), "e2e.")
 
 
-def crossed(result, row, arch, triple, qemu="", suites=SUITES, peers=PEERS, **how):
-    """Built by a cross compiler of Debian 13; run by qemu-user or, for i386, by the processor.
+def crossed(result, row, arch, triple, qemu, suites=SUITES, peers=PEERS, **how):
+    """Built by a cross compiler of Debian 13; run by the processor if it can, else by qemu-user.
 
     qemu-user has no io_uring, so that what is tested is epoll and poll(2), and that a ring that is
     not there does no harm. The peers of the examples are programs of this machine."""
     system = debian(row, "trixie", "amd64", "cmake ninja-build pkg-config ccache python3 g++ "
-                    f"strace googletest g++-{triple}" + (" qemu-user" if qemu else ""))
+                    f"strace googletest g++-{triple}")
     liburing = unpack_liburing(system, "trixie", arch)
     libraries = f"/usr/{triple}/lib:{liburing.libraries}"
-    if qemu:
+    before = f"/usr/{triple}/lib/ld-linux.so.2 --library-path {libraries}"
+    is_native = arch == "i386" and system.run(f"{before} --version", 30)[0] == 0
+    if not is_native:
+        system.install("qemu-user")
         result.versions["qemu"] = system.must(f"{qemu} --version", 30).split()[2]
         before = f"{qemu} -L /usr/{triple} -E LD_LIBRARY_PATH={libraries}"
-    else:
-        before = f"/usr/{triple}/lib/ld-linux.so.2 --library-path {libraries}"
     build = Build(system, result, row, compiler=f"{triple}-g++", own_gtest=True,
                   pkg_config=liburing.pkg_config,
                   cmake=("-DCMAKE_SYSTEM_NAME=Linux",
@@ -141,7 +142,7 @@ def crossed(result, row, arch, triple, qemu="", suites=SUITES, peers=PEERS, **ho
                 f"$program >{wrapped}/$name; chmod +x {wrapped}/$name; done && "
                 "g++ -std=c++20 tests/refuse_io_uring.cpp -o build/refuse_io_uring", 120)
     build.folder = f"{build.folder}/wrapped"
-    run_examples(build, peers, before="/src/build/refuse_io_uring ENOSYS --" if qemu else "",
+    run_examples(build, peers, before="" if is_native else "/src/build/refuse_io_uring ENOSYS --",
                  ANEL_TEST_PATIENCE="10")
 
 

@@ -76,7 +76,7 @@ row(recipes.mixed_liburing, "debian13-newest-liburing", "g++ 14 of Debian 13, th
 
 # --- other processors -----------------------------------------------------------------------------
 
-I386 = {"arch": "i386", "triple": "i686-linux-gnu"}
+I386 = {"arch": "i386", "triple": "i686-linux-gnu", "qemu": "qemu-i386"}
 AARCH64 = {"arch": "arm64", "triple": "aarch64-linux-gnu", "qemu": "qemu-aarch64"}
 RISCV64 = {"arch": "riscv64", "triple": "riscv64-linux-gnu", "qemu": "qemu-riscv64"}
 S390X = {"arch": "s390x", "triple": "s390x-linux-gnu", "qemu": "qemu-s390x"}
