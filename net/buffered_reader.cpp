@@ -84,7 +84,10 @@ task<std::optional<std::string_view>> buffered_reader::read_line(std::size_t siz
 task<std::optional<std::string_view>> buffered_reader::read_until(const_buffer bytes,
                                                                   std::size_t size_max) {
     const std::string_view delimiter(static_cast<const char*>(bytes.data), bytes.size);
-    ANEL_ASSERT(!delimiter.empty());
+    if (delimiter.empty()) {
+        const frame& here = co_await this_frame();
+        rule_broken("read_until() of an empty delimiter", &here);
+    }
     const std::size_t part = delimiter.size() - 1;  // of a delimiter, which may have arrived
     std::size_t scanned = 0;
     for (;;) {

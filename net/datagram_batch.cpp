@@ -42,7 +42,10 @@ datagram_batch::datagram_batch(std::size_t longest) : batch_(std::make_unique<me
 }
 
 batch_item* datagram_batch::add(const_buffer bytes) {
-    ANEL_ASSERT(!batch_->busy);
+    if (batch_->busy) {
+        detail::rule_broken("a datagram is added to a batch that is being sent or received",
+                            nullptr);
+    }
     if (size() == capacity) return nullptr;
     batch_item& item = batch_->items[batch_->count];
     put(*batch_, item, bytes);

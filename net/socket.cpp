@@ -31,9 +31,7 @@ void detail::socket_observer::keep_open() noexcept {
 }
 
 void socket_handle::take(socket_handle& other) noexcept {
-    ANEL_ASSERT(other.pending_[0] ==
-                nullptr);  // an operation in flight knows this socket's address
-    ANEL_ASSERT(other.pending_[1] == nullptr);
+    other.require_idle("a socket is moved while a task waits on it");
     ANEL_ASSERT(other.closer_ == nullptr);
     home_ = std::move(other.home_);
     fd_ = std::exchange(other.fd_, -1);
@@ -53,9 +51,16 @@ socket_handle& socket_handle::operator=(socket_handle&& other) noexcept {
     return *this;
 }
 
+void socket_handle::require_idle(const char* rule) const noexcept {
+    for (const operation* op : pending_) {
+        if (op) detail::rule_broken(rule, nullptr, op->waiter);
+    }
+}
+
 void socket_handle::close_now() noexcept {
-    ANEL_ASSERT(pending_[0] == nullptr);  // a task waits on this socket while another ends it
-    ANEL_ASSERT(pending_[1] == nullptr);
+    require_idle(
+        "a socket is destroyed or replaced while a task waits on it: it must outlive every "
+        "operation on it; co_await close() ends them first");
     if (fd_ < 0) return;
     const int fd = std::exchange(fd_, -1);
     if (detail::socket_observer* observer = std::exchange(observer_, nullptr)) {
@@ -69,9 +74,12 @@ void socket_handle::close_now() noexcept {
 }
 
 socket_handle::given_up socket_handle::give_up() noexcept {
-    ANEL_ASSERT(pending_[0] == nullptr);  // a task waits on this socket while another gives it up
-    ANEL_ASSERT(pending_[1] == nullptr);
-    ANEL_ASSERT(!lent_);  // received with recv(), whose unread bytes belong to the loop
+    require_idle("a stream is detached while a task waits on it");
+    if (lent_) {
+        detail::rule_broken("a stream is detached that has received with recv(): its unread bytes "
+                            "belong to the loop; receive into a buffer of yours instead",
+                            nullptr);
+    }
     if (fd_ < 0) return {-1, {}};
     const bool free = home_.control(opcode::give_up, fd_) == 0;
     if (observer_) std::exchange(observer_, nullptr)->watched_ = nullptr;
@@ -128,9 +136,16 @@ bool socket_handle::reset_told_to_sender() const noexcept {
 }
 
 // A closing socket takes no new operation: it gets no descriptor and fails with EBADF.
-void socket_handle::claim(operation& op) noexcept {
+void socket_handle::claim(operation& op, const frame& who) noexcept {
     operation*& pending = pending_[direction_of(op)];
-    ANEL_ASSERT(pending == nullptr);  // one recv and one send at a time
+    if (pending) {
+        detail::rule_broken(direction_of(op) == 0
+                                ? "two tasks receive on one socket at the same time: their bytes "
+                                  "would have no order"
+                                : "two tasks send on one stream at the same time: their bytes "
+                                  "would have no order",
+                            &who, pending->waiter);
+    }
     pending = &op;
     if (direction_of(op) == 1) exchanges_ += exchanges_ & 1;
     lent_ |= op.code == opcode::recv_chunk;

@@ -11,6 +11,10 @@ namespace anel {
 using namespace detail;
 namespace {
 
+void require_idle(const message_batch& batch, const frame& who) noexcept {
+    if (batch.busy) rule_broken("two operations work on one datagram_batch at a time", &who);
+}
+
 std::string text_of(const socket_address& address) {
     const auto known = from_socket_address(address);
     return known ? known->to_string() : std::string();
@@ -50,7 +54,7 @@ void udp_socket::let_next_send() noexcept {
         auto& op = static_cast<operation&>(*first);
         loop& owner = op.scope->owner();
         if (is_open() && !closer_) {
-            claim(op);
+            claim(op, *op.waiter);
             op.kind = &wait_kind_of(op.code);
             if (!owner.start(op)) owner.ready(op);
             return;
@@ -89,7 +93,7 @@ io_error detail::datagram_connect_wait::describe(std::error_code error) const {
 }
 
 bool detail::recv_batch_wait::start(cancel_scope& in, frame& who) noexcept {
-    ANEL_ASSERT(!batch().busy);  // one operation at a time works on a batch
+    require_idle(batch(), who);
     batch().busy = true;
     batch().count = 0;
     return socket_io::start(in, who);
@@ -100,7 +104,7 @@ io_error detail::recv_batch_wait::describe(std::error_code error) const {
 }
 
 bool detail::send_batch_wait::start(cancel_scope& in, frame& who) noexcept {
-    ANEL_ASSERT(!batch().busy);
+    require_idle(batch(), who);
     batch().busy = true;
     batch().done = 0;
     batch().failed = 0;

@@ -135,7 +135,9 @@ private:
 
     void take(socket_handle& other) noexcept;
     static std::size_t direction_of(const detail::operation& op) noexcept;
-    void claim(detail::operation& op) noexcept;
+    void claim(detail::operation& op, const detail::frame& who) noexcept;
+    /// Nobody may wait on this socket when `what` is done to it.
+    void require_idle(const char* rule) const noexcept;
     void release(detail::operation& op) noexcept;
 
     int fd_ = -1;
@@ -169,7 +171,7 @@ public:
         : detail::io<Derived>(what, -1, where, bytes, how), socket_(on) {}
 
     bool start(detail::cancel_scope& in, detail::frame& who) noexcept {
-        socket_.claim(*this);
+        socket_.claim(*this, who);
         return start_at_home(in, who);
     }
     auto finish() {

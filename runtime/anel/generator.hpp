@@ -90,9 +90,12 @@ public:
     explicit next_wait(std::coroutine_handle<promise_type> source) noexcept : source_(source) {}
 
     bool start(detail::cancel_scope& scope, detail::frame& waiter) {
-        ANEL_ASSERT(source_ != nullptr);
+        if (!source_) detail::rule_broken("next() of a generator that was moved from", &waiter);
         promise_type& from = source_.promise();
-        ANEL_ASSERT(from.awaiter == nullptr);  // one task reads a generator at a time
+        if (from.awaiter) {
+            detail::rule_broken("two tasks read one generator at the same time", &waiter,
+                                from.awaiter);
+        }
         refused_ = scope.cancelled();
         if (refused_ || source_.done()) return false;
         from.scope = &scope;

@@ -109,9 +109,12 @@ public:
     }
 
     bool start(detail::cancel_scope& scope, detail::frame& waiter) {
-        ANEL_ASSERT(handle_ != nullptr);
+        if (!handle_)
+            detail::rule_broken("a task is awaited that was moved from or awaited before", &waiter);
         promise_type& child = handle_.promise();
-        ANEL_ASSERT(child.scope == nullptr);  // a task is awaited once
+        if (child.scope) {
+            detail::rule_broken("a task is awaited by two others", &waiter, child.awaiter);
+        }
         if (scope.cancelled()) return false;
         child.scope = &scope;
         child.awaiter = &waiter;

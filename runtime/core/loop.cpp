@@ -99,8 +99,10 @@ bool loop::another_slice() noexcept {
 // What the kernel holds for a loop is its process's: a child of fork() would take the events of its
 // parent, or find no ring.
 void loop::check_process() const noexcept {
-    const bool child_of_fork_leaves_this_loop_alone_and_calls_run_itself = process_ == process_id();
-    ANEL_ASSERT(child_of_fork_leaves_this_loop_alone_and_calls_run_itself);
+    if (process_ == process_id()) return;
+    rule_broken("a child of fork() goes on in the loop of its parent: it must leave that alone and "
+                "call run() itself",
+                nullptr);
 }
 
 void loop::cancel(operation& op) noexcept {

@@ -325,7 +325,7 @@ TEST_P(loops_and_signals, a_child_that_goes_on_in_the_loop_of_its_parent_is_stop
     };
     run(body(), on_this_backend());
     const std::string text = said.read_all();
-    EXPECT_NE(text.find("child_of_fork_leaves_this_loop_alone"), text.npos) << text;
+    EXPECT_NE(text.find("a child of fork() goes on in the loop of its parent"), text.npos) << text;
 }
 
 // --- how a program says that a signal ended it ---------------------------------------------------

@@ -19,7 +19,13 @@ public:
     waiter_list() noexcept = default;
     waiter_list(const waiter_list&) = delete;
     waiter_list& operator=(const waiter_list&) = delete;
-    ~waiter_list() { ANEL_ASSERT(first_ == nullptr); }  // it must outlive its waiters
+    ~waiter_list() {
+        if (first_) {
+            rule_broken("an event, mutex, semaphore or channel is destroyed while a task waits for "
+                        "it",
+                        nullptr, static_cast<const suspension*>(first_)->waiter);
+        }
+    }
 
     [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
     /// The one that waits longest; the list must not be empty.

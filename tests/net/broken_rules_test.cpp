@@ -1,0 +1,159 @@
+// broken_rules_test.cpp: a program that breaks a rule of the library ends with a sentence that
+// names the rule and the places in the program.
+// SPDX-License-Identifier: MIT
+#include "tests/support/on_poll.hpp"
+
+#include <anel/anel.hpp>
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace anel::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A place in this file; a line of the library's own may come first.
+constexpr std::string_view here = "\n  here: [^\n]*broken_rules_test.cpp:[0-9]+";
+constexpr std::string_view other = "\n  the other task: [^\n]*broken_rules_test.cpp:[0-9]+";
+
+class broken_rules : public testing::Test {
+protected:
+    broken_rules() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+
+    static std::string said(std::string_view rule, std::string_view place,
+                            std::string_view second = "") {
+        return "anel: " + std::string(rule) + "[^\n]*" + std::string(place) +
+               (second.empty() ? "" : "[^\n]*" + std::string(second));
+    }
+};
+
+task<> nothing() { co_return; }
+task<> an_hour() { co_await sleep_for(1h); }
+task<> awaits(task<>& which) { co_await std::move(which); }
+
+TEST_F(broken_rules, a_task_is_awaited_again) {
+    const auto body = []() -> task<> {
+        task<> once = nothing();
+        co_await std::move(once);
+        co_await std::move(once);
+    };
+    EXPECT_DEATH(run(body(), on_poll), said("a task is awaited that was", here));
+}
+
+TEST_F(broken_rules, a_task_is_awaited_by_two) {
+    const auto body = []() -> task<> {
+        task<> shared = an_hour();
+        co_await with_task_group([&](task_group& group) -> task<> {
+            group.spawn(awaits, std::ref(shared));
+            group.spawn(awaits, std::ref(shared));
+            co_return;
+        });
+    };
+    EXPECT_DEATH(run(body(), on_poll), said("a task is awaited by two others", here, other));
+}
+
+async_generator<int> every_hour() {
+    co_await sleep_for(1h);
+    co_yield 1;
+}
+task<> reads(async_generator<int>& from) {
+    auto next = co_await from.next();
+    static_cast<void>(next);
+}
+
+TEST_F(broken_rules, a_generator_is_read_by_two) {
+    const auto body = []() -> task<> {
+        auto numbers = every_hour();
+        co_await with_task_group([&](task_group& group) -> task<> {
+            group.spawn(reads, std::ref(numbers));
+            group.spawn(reads, std::ref(numbers));
+            co_return;
+        });
+    };
+    EXPECT_DEATH(run(body(), on_poll), said("two tasks read one generator", here, other));
+}
+
+TEST_F(broken_rules, an_event_is_destroyed_while_a_task_waits) {
+    const auto body = []() -> task<> {
+        std::optional<event> soon(std::in_place);
+        co_await with_task_group([&](task_group& group) -> task<> {
+            const auto waits = [&]() -> task<> { co_await soon->wait(); };
+            group.spawn(waits);
+            co_await sleep_for(0s);
+            soon.reset();
+        });
+    };
+    EXPECT_DEATH(run(body(), on_poll), said("an event, mutex, semaphore or channel is", other));
+}
+
+/// A udp_socket on which a task waits while `then` is done to it.
+template <class Then>
+task<> while_a_task_receives(Then then) {
+    auto bound = co_await udp_socket::bind("127.0.0.1:0");
+    std::optional<udp_socket> socket(std::move(bound));
+    co_await with_task_group([&](task_group& group) -> task<> {
+        const auto receives = [&]() -> task<> {
+            std::array<char, 8> buffer{};
+            auto got = co_await socket->recvfrom(buffer);
+            static_cast<void>(got);
+        };
+        group.spawn(receives);
+        co_await sleep_for(0s);
+        co_await then(socket);
+    });
+}
+
+TEST_F(broken_rules, a_socket_is_destroyed_while_a_task_waits) {
+    const auto destroy = [](std::optional<udp_socket>& socket) -> task<> {
+        socket.reset();
+        co_return;
+    };
+    EXPECT_DEATH(run(while_a_task_receives(destroy), on_poll),
+                 said("a socket is destroyed or replaced while", other));
+}
+
+TEST_F(broken_rules, a_socket_is_moved_while_a_task_waits) {
+    const auto move = [](std::optional<udp_socket>& socket) -> task<> {
+        udp_socket elsewhere(std::move(*socket));
+        co_return;
+    };
+    EXPECT_DEATH(run(while_a_task_receives(move), on_poll),
+                 said("a socket is moved while a task waits", other));
+}
+
+TEST_F(broken_rules, a_socket_is_received_from_by_two) {
+    const auto receive = [](std::optional<udp_socket>& socket) -> task<> {
+        std::array<char, 8> buffer{};
+        auto got = co_await socket->recvfrom(buffer);
+        static_cast<void>(got);
+    };
+    EXPECT_DEATH(run(while_a_task_receives(receive), on_poll),
+                 said("two tasks receive on one socket", here, other));
+}
+
+TEST_F(broken_rules, a_batch_is_used_by_two) {
+    const auto body = []() -> task<> {
+        auto socket = co_await udp_socket::bind("127.0.0.1:0");
+        auto second = co_await udp_socket::bind("127.0.0.1:0");
+        datagram_batch batch;
+        co_await with_task_group([&](task_group& group) -> task<> {
+            const auto receives = [&](udp_socket& from) -> task<> {
+                co_await from.recv_batch(batch);
+            };
+            group.spawn(receives, std::ref(socket));
+            group.spawn(receives, std::ref(second));
+            co_return;
+        });
+    };
+    EXPECT_DEATH(run(body(), on_poll), said("two operations work on one datagram_batch", here));
+}
+
+}  // namespace
+}  // namespace anel::test
