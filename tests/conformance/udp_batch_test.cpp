@@ -203,8 +203,8 @@ TEST_P(udp_batch, a_connected_socket_is_told_which_datagram_was_refused) {
     run([&]() -> task<> {
         raw_socket gone = raw_socket::bound_to("127.0.0.1:0", SOCK_DGRAM);
         const endpoint address = gone.local_endpoint();
-        gone.close();
         auto client = co_await udp_socket::bind("127.0.0.1:0");
+        gone.close();  // now: the next to bind might get this port
         const endpoint self = client.local_endpoint();
         datagram_batch batch;
         EXPECT_TRUE(batch.push("x"));

@@ -163,8 +163,8 @@ TEST_P(udp, a_connected_socket_learns_once_that_nobody_listens_and_goes_on) {
         for (const bool parked : {false, true}) {
             raw_socket gone = raw_socket::bound_to("127.0.0.1:0", SOCK_DGRAM);
             const endpoint address = gone.local_endpoint();
-            gone.close();
             auto client = co_await udp_socket::bind("127.0.0.1:0");
+            gone.close();  // now: the next to bind might get this port
             const endpoint self = client.local_endpoint();
             co_await client.connect(address);
             std::array<char, 64> buffer{};
@@ -201,8 +201,8 @@ TEST_P(udp, an_unconnected_socket_is_not_told_that_nobody_listens) {
     run([&]() -> task<> {
         raw_socket gone = raw_socket::bound_to("127.0.0.1:0", SOCK_DGRAM);
         const endpoint nobody = gone.local_endpoint();
-        gone.close();
         auto socket = co_await udp_socket::bind("127.0.0.1:0");
+        gone.close();  // now: the next to bind might get this port
         co_await socket.sendto("x", nobody);
         co_await socket.sendto("x", nobody);
         co_await socket.sendto("mine", socket.local_endpoint());
