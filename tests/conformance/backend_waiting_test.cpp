@@ -71,7 +71,7 @@ TEST_P(backend_waiting, needs_no_timer_when_the_deadline_has_passed) {
     operation recv(opcode::recv, streams.first.fd(), &byte, 1);
     submit_all({&recv});
     look();
-    // A tracer makes a thread sleep at each call; with a timer it would sleep a thousand times more.
+    // A tracer makes a thread sleep at each call; a timer would make it a thousand times more.
     const long first = sleeps();
     for (int i = 0; i < 1000; ++i) time_wait(time_point::min());
     const long second = sleeps();
