@@ -25,7 +25,7 @@
 #include "load/pattern.hpp"
 #include "load/peer.hpp"
 #include "load/schedule.hpp"
-#include "run/window.hpp"
+#include "load/window.hpp"
 
 namespace anel_bench {
 namespace {
@@ -138,9 +138,7 @@ load_result generator::run() {
     window_.open();
     const auto closes = window_.opened() + options_.window;
     while (open_ > 0 && clock::now() < closes) turn(closes);
-    window_.close();
-    if (due_) result_.unsent = due_->left_between(window_.opened(), window_.closed());
-    result_.offered += result_.unsent;
+    window_.close(due_);
     end();
     return result_;
 }

@@ -24,7 +24,7 @@
 #include "load/pattern.hpp"
 #include "load/peer.hpp"
 #include "load/schedule.hpp"
-#include "run/window.hpp"
+#include "load/window.hpp"
 
 namespace anel_bench {
 namespace {
@@ -102,9 +102,7 @@ load_result generator::run() {
     window_.open();
     const auto closes = window_.opened() + options_.window;
     while (open_ > 0 && clock::now() < closes) turn(closes);
-    window_.close();
-    if (due_) result_.unsent = due_->left_between(window_.opened(), window_.closed());
-    result_.offered += result_.unsent;
+    window_.close(due_);
     ending_ = true;
     const auto gives_up = clock::now() + lost_after;  // what is on its way may still be wrong
     while (open_ > 0 && clock::now() < gives_up) turn(gives_up);

@@ -136,7 +136,7 @@ private:
     void take(socket_handle& other) noexcept;
     static std::size_t direction_of(const detail::operation& op) noexcept;
     void claim(detail::operation& op, const detail::frame& who) noexcept;
-    /// Nobody may wait on this socket when `what` is done to it.
+    /// Ends the program with `rule` when a task waits on this socket.
     void require_idle(const char* rule) const noexcept;
     void release(detail::operation& op) noexcept;
 

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include <anel/error.hpp>
 
+#include "runtime/core/places.hpp"
+
 #include <netdb.h>
 
 #include <array>
@@ -149,25 +151,14 @@ void detail::assertion_failed(const char* condition, const char* file, int line)
     std::abort();
 }
 
-namespace {
-// The chain of awaits, the innermost first: `  here: chat.cpp:57 <- chat.cpp:80`.
-void write_places(const char* who, const frame* at) noexcept {
-    const char* before = who;
-    for (; at; at = at->awaiter) {
-        if (!at->file) continue;
-        const char* const slash = std::strrchr(at->file, '/');
-        std::fprintf(stderr, "%s%s:%llu", before, slash ? slash + 1 : at->file,
-                     static_cast<unsigned long long>(at->line));
-        before = " <- ";
-    }
-    if (before != who) std::fputc('\n', stderr);
-}
-}  // namespace
-
 void detail::rule_broken(const char* rule, const frame* here, const frame* other) noexcept {
-    std::fprintf(stderr, "anel: %s\n", rule);
-    write_places("  here: ", here);
-    write_places("  the other task: ", other);
+    std::string places;
+    append_places(places, "  here: ", here);
+    if (!places.empty()) places += '\n';
+    const std::size_t first = places.size();
+    append_places(places, "  the other task: ", other);
+    if (places.size() > first) places += '\n';
+    std::fprintf(stderr, "anel: %s\n%s", rule, places.c_str());
     std::abort();
 }
 

@@ -1,9 +1,9 @@
 // task_tree.cpp: one line per wait.
 // SPDX-License-Identifier: MIT
-#include <anel/detail/frame.hpp>
 #include <anel/task_tree.hpp>
 
-#include <string_view>
+#include "runtime/core/places.hpp"
+
 #include <vector>
 
 namespace anel {
@@ -12,14 +12,7 @@ namespace {
 
 void append_wait(const suspension& wait, std::string& text) {
     text.append("  ").append(wait.kind ? wait.kind->name : "?");
-    const char* word = " at ";
-    for (const frame* at = wait.waiter; at; at = at->awaiter) {
-        if (!at->file) continue;
-        const std::string_view path = at->file;
-        const auto name = path.substr(path.find_last_of('/') + 1);
-        text.append(word).append(name).append(":").append(std::to_string(at->line));
-        word = " <- ";
-    }
+    append_places(text, " at ", wait.waiter);
     text += '\n';
 }
 

@@ -82,11 +82,11 @@ def count_ctest(code, text):
         counts.fail("./dev test", f"exit code {code}: {text.strip()[-300:]}")
         return counts
     counts.passed = int(found[-1][0])
-    for name, verdict in re.findall(r"^\s+\d+ - (\S+) \((\w+).*\)$", text, re.M):
+    for name, verdict in re.findall(r"^\s+\d+ - (\S+) \((\w+)", text, re.M):
         if verdict in ("Skipped", "Disabled"):
             counts.skipped[name] = "see the log"
         else:
-            said = re.search(rf"Test +#\d+: {re.escape(name)} .*?\n(.*?)^ +(?:Start|\d+/\d+) ",
+            said = re.search(rf"Test +#\d+: {re.escape(name)} .*?\n(.*?)^ *(?:Start|\d+/\d+) ",
                              text, re.M | re.S)
             counts.fail(name, " ".join(said[1].split())[-400:] if said else "see the log")
     for _ in range(int(found[-1][1]) - len(counts.failed)):

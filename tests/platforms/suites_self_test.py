@@ -18,11 +18,11 @@ CTEST = """1/3 Test #1: unit.a ...   Passed    0.01 sec
     Start 2: unit.b
 2/3 Test #2: unit.b ...***Failed    0.01 sec
 it broke
-    Start 3: unit.c
+2/3 Test #3: unit.c ...***Skipped   0.00 sec
 The following tests did not run:
 \t  3 - unit.c (Skipped)
 The following tests FAILED:
-\t  2 - unit.b (Failed)
+\t  2 - unit.b (Failed)                 unit
 1 passed, 1 failed, 1 skipped
 """
 UNITTEST = """test_a (test_x.X) ... ok

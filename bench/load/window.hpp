@@ -4,9 +4,11 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 
 #include "common/clocks.hpp"
 #include "load/load.hpp"
+#include "load/schedule.hpp"
 
 namespace anel_bench {
 
@@ -18,7 +20,8 @@ public:
         : options_(options), result_(result), notify_(notify) {}
 
     void open();
-    void close();
+    /// `due`: of an open loop; what it never came to is counted as offered and unsent.
+    void close(const std::optional<schedule>& due);
 
     [[nodiscard]] bool is_open() const noexcept { return open_; }
     /// Whether a moment lies, or lay, within it.
@@ -26,7 +29,6 @@ public:
         return moment >= opened_ && moment < closed_;
     }
     [[nodiscard]] clock::time_point opened() const noexcept { return opened_; }
-    [[nodiscard]] clock::time_point closed() const noexcept { return closed_; }
 
 private:
     struct accounts {

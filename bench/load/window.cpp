@@ -3,7 +3,7 @@
 // See window.hpp.
 //
 // SPDX-License-Identifier: MIT
-#include "run/window.hpp"
+#include "load/window.hpp"
 
 namespace anel_bench {
 
@@ -35,7 +35,7 @@ void measured_window::open() {
     open_ = true;
 }
 
-void measured_window::close() {
+void measured_window::close(const std::optional<schedule>& due) {
     closed_ = clock::now();
     open_ = false;
     const accounts after = read();
@@ -47,6 +47,8 @@ void measured_window::close() {
     result_.server_resident = after.server.resident;
     result_.machine_busy = after.machine.busy - before_.machine.busy;
     result_.machine_stolen = after.machine.stolen - before_.machine.stolen;
+    if (due) result_.unsent = due->left_between(opened_, closed_);
+    result_.offered += result_.unsent;
     notify_(load_event::window_closes);
 }
 
