@@ -36,7 +36,8 @@ class Build:
         # g++ 14 crashes on coroutines over types of an unnamed namespace in an included file.
         batch = 1 if re.search(r"g\+\+.* 1[3-9]\.", version[0]) else 6
         settings = ["-G Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DANEL_BUILD_BENCH=OFF",
-                    f"-DANEL_TEST_BATCH={batch}", f"-DCMAKE_CXX_COMPILER={compiler}",
+                    f"-DANEL_TEST_BATCH={batch}", "-DANEL_TEST_OPTIONS=-O0",
+                    f"-DCMAKE_CXX_COMPILER={compiler}",
                     f"-DCMAKE_CXX_FLAGS='{flags}'",
                     f"-DCMAKE_CXX_FLAGS_RELWITHDEBINFO={optimise}", *cmake]
         if own_gtest:
