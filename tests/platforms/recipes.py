@@ -41,7 +41,8 @@ class Build:
                     f"-DCMAKE_CXX_FLAGS='{flags}'",
                     f"-DCMAKE_CXX_FLAGS_RELWITHDEBINFO={optimise}", *cmake]
         if own_gtest:
-            self._make_gtest(settings)
+            c_compiler = compiler.replace("clang++", "clang").replace("g++", "gcc")
+            self._make_gtest([*settings, f"-DCMAKE_C_COMPILER={c_compiler}"])
             settings.append(f"-DCMAKE_PREFIX_PATH={self.folder}-gtest/prefix")
         text = system.must(f"cmake -S . -B {self.folder} {' '.join(settings)}", 300,
                            DoesNotBuild, **self.environment)

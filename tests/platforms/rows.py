@@ -46,8 +46,11 @@ row(recipes.native, "debian12-clang19", "clang 19, -O3 with ThinLTO", suite="boo
 row(recipes.native, "debian13-gcc14", "g++ 14, the compiler of Debian 13", suite="trixie")
 row(recipes.native, "debian13-gcc13-cxx23", "g++ 13, C++23", suite="trixie", packages="g++-13",
     compiler="g++-13", cmake=("-DCMAKE_CXX_STANDARD=23",))
-row(recipes.native, "debian13-gcc14-unity", "g++ 14, the library as one file, -O3", suite="trixie",
-    optimise="-O3", cmake=("-DCMAKE_UNITY_BUILD=ON", "-DCMAKE_UNITY_BUILD_BATCH_SIZE=0"))
+UNITED = ("-DCMAKE_UNITY_BUILD=ON", "-DCMAKE_UNITY_BUILD_BATCH_SIZE=0")
+row(recipes.native, "debian13-gcc14-unity", "g++ 14, a unity build is asked for, -O3",
+    suite="trixie", optimise="-O3", cmake=UNITED)
+row(recipes.native, "debian13-clang19-unity", "clang 19, the library as one file, -O3",
+    suite="trixie", packages="clang-19", compiler="clang++-19", optimise="-O3", cmake=UNITED)
 row(recipes.native, "debian13-clang19-no-rtti", "clang 19, -fno-rtti", suite="trixie",
     packages="clang-19", compiler="clang++-19", flags="-fno-rtti", own_gtest=True)
 row(recipes.native, "debian13-clang19-libc++", "clang 19 with its libc++", suite="trixie",
