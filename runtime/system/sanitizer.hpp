@@ -29,6 +29,10 @@ extern "C" void __tsan_acquire(void* address);
 extern "C" void __tsan_release(void* address);
 #endif
 
+#ifdef ANEL_VALGRIND
+#include <valgrind/memcheck.h>
+#endif
+
 #ifdef ANEL_ADDRESS_SANITIZER
 extern "C" void* __asan_region_is_poisoned(void* begin, std::size_t size);
 extern "C" void __asan_poison_memory_region(const volatile void* begin, std::size_t size);
@@ -71,6 +75,18 @@ inline void about_to_unmap([[maybe_unused]] const void* address = &any_mapping) 
     __tsan_release(const_cast<void*>(address));
 #endif
 }
+
+// valgrind knows what each system call writes, and nothing of a ring: it would take received bytes
+// for bytes that nobody has set.
+#ifdef ANEL_VALGRIND
+inline constexpr bool memcheck = true;
+inline void written_by_kernel(const void* data, std::size_t size) noexcept {
+    VALGRIND_MAKE_MEM_DEFINED(data, size);
+}
+#else
+inline constexpr bool memcheck = false;
+inline void written_by_kernel(const void*, std::size_t) noexcept {}
+#endif
 
 // ThreadSanitizer keeps a signal back until the thread makes a call that it intercepts. A bare
 // system call is none: a loop that sleeps in one looks up now and then and makes such a call.

@@ -57,6 +57,7 @@ void chunk_offers::close(io_uring& owner) noexcept {
 std::byte* chunk_offers::filled(std::uint16_t index) noexcept {
     ANEL_ASSERT(offered_ > 0);
     offered_ -= 1;
+    written_by_kernel(pool_->at(index), chunk_pool::chunk_bytes);
     return pool_->at(index);
 }
 

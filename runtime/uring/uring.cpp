@@ -31,6 +31,26 @@ constexpr bool goes_at_once(const operation& op) noexcept {
     return one_datagram || op.code == opcode::send_batch || op.code == opcode::send_file;
 }
 
+// The memory that an operation's completion has filled.
+void tell_memcheck([[maybe_unused]] const operation& op,
+                   [[maybe_unused]] std::int32_t result) noexcept {
+    if constexpr (memcheck) {
+        if (result < 0) return;
+        auto left = static_cast<std::size_t>(result);
+        if (op.code == opcode::recv) written_by_kernel(op.data, left);
+        if (op.code == opcode::accept) written_by_kernel(op.data, sizeof(socket_address));
+        if (op.code != opcode::recvmsg) return;
+        const auto& data = *static_cast<const message*>(op.data);
+        written_by_kernel(&data, sizeof data);
+        if (data.address) written_by_kernel(data.address, sizeof(socket_address));
+        for (std::uint32_t i = 0; i < data.buffer_count; ++i) {
+            const std::size_t part = std::min(left, data.buffers[i].size);
+            written_by_kernel(data.buffers[i].data, part);
+            left -= part;
+        }
+    }
+}
+
 }  // namespace
 
 // --- submitting ---------------------------------------------------------------------------------
@@ -296,6 +316,7 @@ void uring::reap() noexcept {
 void uring::completed(operation& op, std::int32_t result, std::uint32_t flags) noexcept {
     ANEL_ASSERT(op.state == op_state::in_flight);
     if ((flags & notice) != 0) return noticed(op, result);
+    tell_memcheck(op, result);
     op.flags &= ~in_kernel;
     if (op.cancel_wanted && being_cancelled_.remove(op)) op.owed -= 1;
     if ((flags & IORING_CQE_F_MORE) != 0) op.flags += 1U << notices_shift;  // owed in its place
