@@ -377,7 +377,7 @@ TEST_P(backend_contract, a_port_is_free_as_soon_as_its_listener_is_closed) {
 }
 
 TEST_P(backend_contract, an_operation_destroyed_in_flight_aborts) {
-    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    GTEST_FLAG_SET(death_test_style, death_style());
     const auto destroy = [this] {
         make();
         raw_pair streams;

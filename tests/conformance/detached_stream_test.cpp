@@ -249,7 +249,7 @@ TEST_P(handing_over_to_loops, an_attached_stream_is_received_from_like_an_accept
 
 using detached_death = detached;
 TEST_P(detached_death, what_a_loop_holds_unread_is_not_left_behind) {
-    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    GTEST_FLAG_SET(death_test_style, death_style());
     const auto detach_after_lending = [&] {
         run([]() -> task<> {
             auto pair = co_await connected_pair();

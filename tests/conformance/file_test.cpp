@@ -158,7 +158,7 @@ TEST_P(sending_a_file_on_kernel, one_that_is_not_in_memory_is_read_beside_the_lo
         const temporary_file made(10'000);
         const readable_file opened = co_await readable_file::open(made.path());
         auto pair = co_await connected_to_raw();
-        // A quick disk has fetched the file by the time the first send asks for it: once it has not.
+        // A quick disk may have fetched the file by the time it is asked for: once it has not.
         std::uint64_t operations = 0;
         bool dropped = false;
         for (int i = 0; i < 50 && operations != 3; ++i) {

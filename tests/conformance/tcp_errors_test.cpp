@@ -284,7 +284,7 @@ TEST_P(tcp_errors, as_result_returns_the_error_instead_of_throwing_it) {
 }
 
 TEST_P(tcp_errors, two_receives_at_once_on_one_stream_abort) {
-    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    GTEST_FLAG_SET(death_test_style, death_style());
     const auto receive_twice = [&] {
         run([&]() -> task<> {
             auto pair = co_await connected_pair();

@@ -73,11 +73,14 @@ def make_initial(suite, place, row):
     unpacked = system.root / "opt/linux"
     if not list(unpacked.glob("lib/modules/*/modules.dep")):
         # Installing the package would make Debian's own initial file system; its files are enough.
-        package = system.must("apt-get -q -y update >/dev/null && apt-cache depends "
-                              "linux-image-amd64 | sed -n 's/.*Depends: //p' | "
-                              "grep 'linux-image-[0-9]' | head -n 1", 300).strip()
-        system.must(f"cd /tmp && apt-get -q download {package} && dpkg -x {package}_*.deb "
-                    f"/opt/linux && rm {package}_*.deb && cd /opt/linux && "
+        listed = "apt-cache depends {} | sed -n 's/.*Depends: //p' | grep -E '{}' | head -n {}"
+        package = system.must("apt-get -q -y update >/dev/null && " + listed.format(
+            "linux-image-amd64", "^linux-image-[0-9]", 1), 300).strip()
+        # Since 7.0 the package holds none of them, and names those that do.
+        parts = system.must(listed.format(package, "^linux-(binary|modules)-", 2) + " || :", 60)
+        files = " ".join((package, *parts.split()))
+        system.must(f"cd $(mktemp -d) && apt-get -q download {files}"
+                    " && for part in *.deb; do dpkg -x $part /opt/linux; done && cd /opt/linux && "
                     "{ [ -e lib ] || ln -s usr/lib lib; } && depmod -b . $(ls lib/modules)", 600)
     version = next(unpacked.glob("lib/modules/*")).name
     kernel = next(path for path in unpacked.rglob("vmlinuz*") if path.is_file())

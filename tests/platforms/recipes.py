@@ -142,7 +142,7 @@ def crossed(result, row, arch, triple, qemu, suites=SUITES, peers=PEERS, **how):
     system.must(f"mkdir -p {wrapped} && for program in {build.folder}/examples/*; do "
                 f"name=$(basename $program); printf '#!/bin/sh\\nexec {before} %s \"$@\"\\n' "
                 f"$program >{wrapped}/$name; chmod +x {wrapped}/$name; done && "
-                "g++ -std=c++20 tests/refuse_io_uring.cpp -o build/refuse_io_uring", 120)
+                "g++ -std=c++20 -I. tests/refuse_io_uring.cpp -o build/refuse_io_uring", 120)
     build.folder = f"{build.folder}/wrapped"
     run_examples(build, peers, before="" if is_native else "/src/build/refuse_io_uring ENOSYS --",
                  ANEL_TEST_PATIENCE="10")

@@ -56,6 +56,9 @@ inline int slowness() {
 
 inline const auto patience = 20s * slowness();
 
+/// How a death test begins: it executes the program again, which an emulated processor cannot.
+inline const char* death_style() { return slowness() > 1 ? "fast" : "threadsafe"; }
+
 #if defined(__SANITIZE_THREAD__)
 inline constexpr bool slow_build = true;
 #elif defined(__has_feature)

@@ -1,5 +1,5 @@
-// precompiled.hpp: what nearly every test includes and no change to anel touches. Tests include what
-// they use all the same.
+// precompiled.hpp: what nearly every test includes and no change to anel touches. Tests
+// include what they use all the same.
 // SPDX-License-Identifier: MIT
 #pragma once
 
