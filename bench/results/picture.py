@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+"""picture.py: draws docs/pictures/cpu_per_request.svg from the newest full run in this folder.
+
+    picture.py            writes the picture
+    picture.py --table    prints the table of all workloads in docs/performance.md instead
+
+Knows the format of data.json (docs/benchmark_data.md), and which workloads and servers the picture
+has. What counts as a tie is in the data. Measures nothing and needs Python 3 alone. The same data
+give the same bytes; data that contradict the title give an error.
+"""
+# SPDX-License-Identifier: MIT
+import argparse
+import json
+import sys
+from html import escape
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PICTURE = HERE.parents[1] / "docs/pictures/cpu_per_request.svg"
+CLAIM = "anel on io_uring ties with hand-written io_uring in all {} workloads"
+RUNS_MIN = 5  # fewer decide nothing
+
+WORKLOADS = (  # workload, two lines of text
+    ("one-connection", "1 connection", "64 B messages"),
+    ("ping-pong", "64 connections", "64 B messages"),
+    ("idle-mass", "100 connections,", "10,000 more idle"),
+    ("echo-64k", "64 connections", "64 KiB messages"),
+    ("churn", "a new connection", "for each request"),
+    ("udp", "UDP, 64 clients", "64 B datagrams"),
+)
+SERVERS = (  # server, its name in the legend, its colour; the reference first
+    ("uring", "hand-written io_uring (= 1)", "#57606a"),
+    ("anel-io_uring", "anel, io_uring", "#0550ae"),
+    ("anel-epoll", "anel, epoll", "#54aeff"),
+    ("epoll", "hand-written epoll", "#afb8c1"),
+    ("asio", "Asio", "#e16f24"),
+    ("libuv", "libuv", "#8250df"),
+    ("threads", "blocking threads", "#a40e26"),
+)
+
+
+# --- the data -------------------------------------------------------------------------------------
+
+def newest_full_run():
+    """The newest complete run with every workload of the picture, and its folder."""
+    runs = []
+    for file in sorted(HERE.glob("linux-6.18-kvm-2cpu*/data.json")):
+        data = json.loads(file.read_text(encoding="utf-8"))
+        names = {cell["workload"] for cell in data["cells"]}
+        if data["complete"] and data["schema"] >= 4 and all(one[0] in names for one in WORKLOADS):
+            runs.append((data["started"], file.parent.name, data))
+    if not runs:
+        sys.exit("picture.py: no complete run here has every workload of the picture")
+    return max(runs, key=lambda run: run[:2])[1:]
+
+
+def servers_of(cell):
+    """Name -> what was measured, of the servers that took part; the reference once."""
+    return {server["server"]: server for server in cell["servers"]
+            if "cpu_ns_per_request" in server and not server["reference_again"]}
+
+
+def cpu_of(server):
+    return server["cpu_ns_per_request"]
+
+
+def differs(server, reference):
+    """Whether its CPU time differs beyond the noise; a late generator decides nothing."""
+    valid = not (server["invalid"] or reference["invalid"])
+    return valid and server["cpu_against_reference"]["cpu_is"] != "tie"
+
+
+# --- the picture ----------------------------------------------------------------------------------
+
+WIDTH, HEIGHT = 900, 600
+LEFT, RIGHT, TOP, BOTTOM = 56, 884, 132, 428  # of the plot
+HIGHEST = 2.4  # of the axis
+BAR, STEP = 14, 16
+GREY, INK, LINE, NOISE = "#57606a", "#1f2328", "#d0d7de", "#9a6700"
+FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
+
+
+def y_of(ratio):
+    return BOTTOM - ratio / HIGHEST * (BOTTOM - TOP)
+
+
+def text(x, y, words, size=12, colour=INK, anchor="start", weight="normal"):
+    return (f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{colour}" '
+            f'text-anchor="{anchor}" font-weight="{weight}">{escape(words)}</text>')
+
+
+def line(x1, y1, x2, y2, colour, width=1.0, dashes=""):
+    dash = f' stroke-dasharray="{dashes}"' if dashes else ""
+    return (f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" '
+            f'stroke-width="{width}"{dash}/>')
+
+
+def box(x, y, width, height, fill, more=""):
+    return (f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
+            f'fill="{fill}"{more}/>')
+
+
+def legend():
+    x, y = 24, 86
+    for place, (_, name, colour) in enumerate(SERVERS):
+        if place == 4:
+            x, y = 24, 108
+        yield box(x, y - 10, 12, 12, colour, ' rx="2"')
+        yield text(x + 18, y, name, 12.5)
+        x += 210
+
+
+def axis():
+    for ratio in (0, 0.5, 1, 1.5, 2):
+        yield line(LEFT, y_of(ratio), RIGHT, y_of(ratio), LINE)
+        yield text(LEFT - 8, y_of(ratio) + 4, f"{ratio:g}×", 12, GREY, "end")
+
+
+def whisker(x, low, high):
+    """With a white edge, to be seen on a dark bar."""
+    for colour, width, wing in (("#ffffff", 3.2, 4), (INK, 1.2, 3)):
+        yield line(x, y_of(low), x, y_of(high), colour, width)
+        for end in (low, high):
+            yield line(x - wing, y_of(end), x + wing, y_of(end), colour, width)
+
+
+def bars(middle, cell):
+    """The bars of one workload, their whiskers, and a figure where it is a difference."""
+    servers, floor = servers_of(cell), cell["noise_floor"]
+    reference = servers["uring"]
+    one = cpu_of(reference)["median"]
+    shown = [(name, colour) for name, _, colour in SERVERS if name in servers]
+    width = len(shown) * STEP - (STEP - BAR)
+    left, right = middle - width / 2, middle + width / 2
+    for place, (name, colour) in enumerate(shown):
+        cpu = cpu_of(servers[name])
+        ratio, low, high = (cpu[key] / one for key in ("median", "low", "high"))
+        x = left + place * STEP
+        if cpu["runs"] >= RUNS_MIN:
+            yield box(x, y_of(ratio), BAR, BOTTOM - y_of(ratio), colour)
+        else:
+            outline = f' stroke="{colour}" stroke-width="1.5"'
+            yield box(x + 0.75, y_of(ratio), BAR - 1.5, BOTTOM - y_of(ratio), "#ffffff", outline)
+    top, bottom = y_of(1 + floor), y_of(1 - floor)
+    yield box(left - 4, top, width + 8, bottom - top, "#d4a72c", ' fill-opacity="0.22"')
+    for edge in (top, bottom):
+        yield line(left - 4, edge, right + 4, edge, NOISE, 1.2, "4 3")
+    for place, (name, colour) in enumerate(shown):
+        cpu = cpu_of(servers[name])
+        centre = left + place * STEP + BAR / 2
+        yield from whisker(centre, cpu["low"] / one, cpu["high"] / one)
+        if differs(servers[name], reference):
+            words = f"{cpu['median'] / one:.2f}×"
+            yield text(centre, y_of(cpu["high"] / one) - 7, words, 12, colour, "middle", "bold")
+
+
+def group(place, cell, first, second):
+    middle = LEFT + (place + 0.5) * (RIGHT - LEFT) / len(WORKLOADS)
+    micros = cpu_of(servers_of(cell)["uring"])["median"] / 1000
+    noise = f"noise ±{100 * cell['noise_floor']:.1f} %"
+    yield f"<g><title>{escape(cell['title'])}</title>"
+    yield from bars(middle, cell)
+    yield text(middle, BOTTOM + 20, first, 13, INK, "middle", "bold")
+    yield text(middle, BOTTOM + 37, second, 13, INK, "middle", "bold")
+    yield text(middle, BOTTOM + 56, f"1× = {micros:.1f} µs", 12, GREY, "middle")
+    yield text(middle, BOTTOM + 72, noise, 12, NOISE, "middle")
+    yield "</g>"
+
+
+def claim(data):
+    for cell in data["cells"]:
+        if servers_of(cell)["anel-io_uring"]["cpu_against_reference"]["cpu_is"] != "tie":
+            sys.exit(f"picture.py: the title is wrong: no tie in {cell['workload']}")
+    return CLAIM.format(len(data["cells"]))
+
+
+def notes(folder, data):
+    build = data["environment"]["build"]
+    return (
+        f"Whiskers: 95 % interval of the median of {data['rounds']} runs. Yellow band: noise "
+        "floor, how far the reference differs from itself, measured twice.",
+        "A figure above a bar: it differs from the reference beyond the noise. All other bars are "
+        "ties.",
+        "Outlined bar: too few undisturbed runs to decide. The libuv server has no UDP.",
+        f"{data['machine'].replace('hypervisor: ', '')}, {data['topology']}; "
+        f"{data['started'][:10]}, commit {build['revision'][:7]}. "
+        f"Data: bench/results/{folder}",
+    )
+
+
+def picture(folder, data):
+    cells = {cell["workload"]: cell for cell in data["cells"]}
+    title = claim(data)
+    yield (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
+           f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="{FONT}" role="img" '
+           f'aria-label="{escape(title)}. CPU time of the server for a request, six workloads.">')
+    yield box(0.5, 0.5, WIDTH - 1, HEIGHT - 1, "#ffffff", f' stroke="{LINE}" rx="8"')
+    yield text(24, 37, title, 20, INK, weight="bold")
+    yield text(24, 60, "Six of them: CPU time of the server for one request, relative to "
+               "hand-written io_uring. Less is better.", 13.5, GREY)
+    yield from legend()
+    yield from axis()
+    for place, (workload, first, second) in enumerate(WORKLOADS):
+        yield from group(place, cells[workload], first, second)
+    yield line(LEFT, BOTTOM, RIGHT, BOTTOM, GREY, 1.2)
+    yield line(LEFT, y_of(1), RIGHT, y_of(1), INK, 1.2, "2 3")
+    for row, words in enumerate(notes(folder, data)):
+        yield text(24, HEIGHT - 62 + 16 * row, words, 11, GREY)
+    yield "</svg>"
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+COLUMNS = ("uring-multishot", "epoll", "poll", "threads", "anel-io_uring", "anel-epoll",
+           "anel-poll", "asio", "libuv", "tokio", "go", "asyncio")
+
+
+def table(data):
+    """Markdown: CPU time relative to `uring`, bold where it is no tie."""
+    yield "| workload | `uring`, ns | noise | " + " | ".join(f"`{name}`" for name in COLUMNS) + " |"
+    yield "|---|" + "---:|" * (len(COLUMNS) + 2)
+    for cell in data["cells"]:
+        servers = servers_of(cell)
+        reference = servers["uring"]
+        one = cpu_of(reference)["median"]
+        row = [f"`{cell['workload']}`", f"{one:,.0f}", f"±{100 * cell['noise_floor']:.1f} %"]
+        for name in COLUMNS:
+            if name not in servers:
+                row.append("–")
+                continue
+            ratio = f"{cpu_of(servers[name])['median'] / one:.2f}"
+            row.append(f"**{ratio}**" if differs(servers[name], reference) else ratio)
+        yield "| " + " | ".join(row) + " |"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--table", action="store_true", help="print the table of all workloads")
+    folder, data = newest_full_run()
+    if parser.parse_args().table:
+        print("\n".join(table(data)))
+        return
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    PICTURE.write_text("\n".join(picture(folder, data)) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
