@@ -64,7 +64,6 @@ task<> session(room& everybody, tcp_stream conn) {
 task<> server(endpoint address) {
     auto listener = co_await tcp_listener::bind(address);
     auto backend = co_await current_backend();
-    if (!backend.reason.empty()) std::cerr << "chat: " << backend.reason << '\n';
     std::cout << "listening on " << listener.local_endpoint() << ' ' << backend << std::endl;
     room everybody;
     co_await serve(std::move(listener),

@@ -43,7 +43,6 @@ void report(const endpoint& client, std::exception_ptr error) {
 task<> server(endpoint address, endpoint target) {
     auto listener = co_await tcp_listener::bind(address);
     auto backend = co_await current_backend();
-    if (!backend.reason.empty()) std::cerr << "proxy: " << backend.reason << '\n';
     std::cout << "listening on " << listener.local_endpoint() << ' ' << backend << std::endl;
     const auto relay = [&](tcp_stream client) { return session(target, std::move(client)); };
     serve_options options;

@@ -152,7 +152,6 @@ task<> server(endpoint address) {
     const endpoint bound = listener.local_endpoint();  // with port 0, the port that TCP was given
     auto socket = co_await udp_socket::bind(bound);
     auto backend = co_await current_backend();
-    if (!backend.reason.empty()) std::cerr << "request_reply_server: " << backend.reason << '\n';
     std::cout << "listening on " << bound << ' ' << backend << std::endl;
 
     co_await with_task_group([&](task_group& group) -> task<> {

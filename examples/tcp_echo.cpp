@@ -14,7 +14,6 @@ task<> echo(tcp_stream conn) {
 task<> server(endpoint address) {
     auto listener = co_await tcp_listener::bind(address);
     auto backend = co_await current_backend();
-    if (!backend.reason.empty()) std::cerr << "tcp_echo: " << backend.reason << '\n';
     std::cout << "listening on " << listener.local_endpoint() << ' ' << backend << std::endl;
     co_await serve(std::move(listener), echo);
 }

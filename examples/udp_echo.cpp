@@ -10,7 +10,6 @@ using namespace anel;
 task<> server(endpoint address) {
     auto socket = co_await udp_socket::bind(address);
     auto backend = co_await current_backend();
-    if (!backend.reason.empty()) std::cerr << "udp_echo: " << backend.reason << '\n';
     std::cout << "listening on " << socket.local_endpoint() << ' ' << backend << std::endl;
 
     datagram_batch batch;  // room for the longest datagrams: none is cut

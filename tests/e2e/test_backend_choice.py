@@ -94,18 +94,12 @@ class Backend_choice(harness.End_to_end):
         for name in SERVERS:
             for error in REFUSALS:
                 with self.subTest(name, error=errno.errorcode[error]):
-                    server = self.server(
-                        name, preexec=refuse_io_uring(error), stderr_allowed=r".*io_uring.*"
-                    )
+                    server = self.server(name, preexec=refuse_io_uring(error))
                     self.assertEqual(server.backend, "epoll")
                     self.assertIn(errno.errorcode[error], server.reason)
-                    self.assertEqual(server.stderr().count("\n"), 1, server.stderr())
-                    self.assertIn(errno.errorcode[error], server.stderr())
 
     def test_server_works_after_the_fallback(self):
-        echo = self.server(
-            "tcp_echo", preexec=refuse_io_uring(errno.EPERM), stderr_allowed=r".*io_uring.*"
-        )
+        echo = self.server("tcp_echo", preexec=refuse_io_uring(errno.EPERM))
         echo.client().assert_echo(b"without a ring")
 
     def test_a_ring_that_may_be_made_and_not_used_is_done_without(self):
@@ -113,9 +107,7 @@ class Backend_choice(harness.End_to_end):
             self.skipTest(harness.io_uring_refusal())
         for name, call in (("enter", IO_URING_ENTER), ("setup", harness.IO_URING_SETUP)):
             with self.subTest(name):
-                server = self.server(
-                    "tcp_echo", preexec=refuse(errno.EACCES, call), stderr_allowed=r".*io_uring.*"
-                )
+                server = self.server("tcp_echo", preexec=refuse(errno.EACCES, call))
                 self.assertEqual(server.backend, "epoll")
                 self.assertRegex(server.reason, rf"io_uring_{name}: .*EACCES")
                 server.client().assert_echo(b"without a ring")
@@ -156,9 +148,7 @@ class Backend_choice(harness.End_to_end):
             self.skipTest("a user without privileges cannot reach " + path)
         for limit, backend in ((0, "epoll"), (64 << 10, "io_uring"), (8 << 20, "io_uring")):
             with self.subTest(limit=limit):
-                server = self.server(
-                    "tcp_echo", preexec=as_nobody(limit), stderr_allowed=r".*io_uring.*"
-                )
+                server = self.server("tcp_echo", preexec=as_nobody(limit))
                 self.assertEqual(server.backend, backend, server.reason)
                 server.client().assert_echo(b"with little memory")
 
