@@ -29,25 +29,24 @@ public:
     /// Returns  the line; nothing at the end of the stream.
     /// Errors   errc::message_too_long once a line is longer than `size_max` bytes;
     ///          errc::unexpected_eof when the stream ends inside a line; those of recv().
-    [[nodiscard]] task<std::optional<std::string_view>> read_line(std::size_t size_max);
+    task<std::optional<std::string_view>> read_line(std::size_t size_max);
 
     /// Reads up to the next `delimiter`, which must not be empty; it is taken and not returned.
     /// Returns  what was before it; nothing at the end of the stream.
     /// Errors   like read_line().
     /// Lifetime the bytes of `delimiter` must outlive the co_await.
-    [[nodiscard]] task<std::optional<std::string_view>> read_until(const_buffer delimiter,
-                                                                   std::size_t size_max);
+    task<std::optional<std::string_view>> read_until(const_buffer delimiter, std::size_t size_max);
 
     /// Reads `size` bytes.
     /// Errors   errc::message_too_long, before anything is read or allocated, when `size` is more
     ///          than `size_max`; errc::unexpected_eof when the stream ends before; those of recv().
-    [[nodiscard]] task<std::string_view> read_exact(std::size_t size, std::size_t size_max);
+    task<std::string_view> read_exact(std::size_t size, std::size_t size_max);
 
     /// Waits until something is there to be read: the idle time before a request, say, which is not
     /// part of the request's own timeout.
     /// Returns  false at the end of the stream.
     /// Errors   those of recv().
-    [[nodiscard]] task<bool> wait();
+    task<bool> wait();
 
     /// Bytes received and not yet returned: a further whole line may be among them.
     [[nodiscard]] std::size_t buffered() const noexcept { return end_ - begin_; }

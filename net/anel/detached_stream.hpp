@@ -97,7 +97,7 @@ private:
 [[nodiscard]] detached_stream detach(tcp_stream stream) noexcept;
 
 /// Makes `given` a stream of the loop that runs this task. Never waits, and is not cancelled.
-[[nodiscard]] inline detail::attach_wait attach(detached_stream given) noexcept {
+[[nodiscard("co_await it")]] inline detail::attach_wait attach(detached_stream given) noexcept {
     return detail::attach_wait(std::move(given));
 }
 

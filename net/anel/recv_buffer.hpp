@@ -8,6 +8,7 @@
 #include <anel/detail/backend.hpp>
 
 #include <cstddef>
+#include <iosfwd>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -36,6 +37,15 @@ public:
     [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
     [[nodiscard]] std::string_view text() const noexcept {
         return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
+    }
+
+    /// Lifetime  the view is good for as long as the recv_buffer.
+    operator std::string_view() const& noexcept { return text(); }
+    operator std::string_view() && = delete;
+    template <class Char, class Traits>
+    friend std::basic_ostream<Char, Traits>& operator<<(std::basic_ostream<Char, Traits>& out,
+                                                        const recv_buffer& bytes) {
+        return out << bytes.text();
     }
 
     /// Gives the memory back; then it is empty.

@@ -21,6 +21,6 @@ namespace anel {
 ///          not there; EAGAIN when 256 lookups are waiting. A cancel is immediate; the late answer
 ///          is thrown away.
 /// Source   getaddrinfo(3).
-[[nodiscard]] task<std::vector<endpoint>> resolve(std::string host, std::uint16_t port);
+task<std::vector<endpoint>> resolve(std::string host, std::uint16_t port);
 
 }  // namespace anel

@@ -198,6 +198,21 @@ auto begin_session(Session& session, tcp_stream& connection, const session_recor
     }
 }
 
+/// Whether a session can be run; else the compiler says what is wrong.
+template <class Session>
+consteval bool is_session() {
+    constexpr bool fits = std::is_invocable_v<Session&, tcp_stream>;
+    static_assert(fits || !std::is_invocable_v<Session&, tcp_stream&>,
+                  "anel: a session owns its connection: it takes a tcp_stream, not a tcp_stream&.");
+    static_assert(fits || std::is_invocable_v<Session&, tcp_stream&>,
+                  "anel: a session takes a tcp_stream.");
+    if constexpr (fits) {
+        static_assert(awaitable<std::invoke_result_t<Session&, tcp_stream>>,
+                      "anel: a session is a coroutine that returns a task: write `-> task<>`.");
+    }
+    return true;
+}
+
 /// A child of the group in serve(). Everything ends in here: a session's error is no reason to
 /// cancel the others. The session is made by the caller: here its argument would need a place too.
 template <class T>
@@ -250,6 +265,7 @@ task<> accept_sessions(tcp_listener& listener, Session& session, open_sessions& 
 /// Lifetime  `session` is kept until all sessions have ended; captures must be references ([&]).
 template <class Session>
 task<> serve(tcp_listener listener, Session session, serve_options options = {}) {
+    static_assert(detail::is_session<Session>());
     static_assert(std::is_trivially_destructible_v<Session>,
                   "anel: the session of serve() must be a function, or capture by reference ([&])");
     detail::frame& self = co_await detail::this_frame();

@@ -83,7 +83,7 @@ public:
 
     /// Ends what other tasks wait for on this socket with ECANCELED, waits until they know, and
     /// closes. A cancel does not shorten it.
-    [[nodiscard]] close_wait close() noexcept;
+    [[nodiscard("co_await it")]] close_wait close() noexcept;
     /// From now on a receive gives what has arrived already, and then 0, the end of the stream.
     void shutdown_receive() noexcept;
     [[nodiscard]] detail::socket_activity activity() const noexcept;

@@ -83,7 +83,7 @@ public:
     /// Lifetime `buffer` must outlive the co_await: the kernel writes into it.
     /// Cost     no allocation. io_uring: one submission, handed over with the loop's next wait.
     /// Source   recv(2), io_uring_prep_recv(3).
-    [[nodiscard]] detail::recv_wait recv(mutable_buffer buffer) noexcept;
+    [[nodiscard("co_await it")]] detail::recv_wait recv(mutable_buffer buffer) noexcept;
 
     /// Receives what arrives, at most 64 KiB, into memory that the loop lends: the fastest way, and
     /// a stream that waits holds no memory at all.
@@ -93,12 +93,12 @@ public:
     ///          multishot receive stays armed; else one submission. Linux 5.19, or it costs a
     ///          recv(2) more.
     /// Source   io_uring_prep_recv_multishot(3), io_uring_setup_buf_ring(3); recv(2).
-    [[nodiscard]] detail::recv_chunk_wait recv() noexcept;
+    [[nodiscard("co_await it")]] detail::recv_chunk_wait recv() noexcept;
 
     /// Receives exactly `buffer.size` bytes.
     /// Errors   errc::unexpected_eof when the stream ends before; the same as recv(). After a
     ///          cancel some bytes may have been taken: the only sound thing left is to close.
-    [[nodiscard]] detail::recv_exact_wait recv_exact(mutable_buffer buffer) noexcept;
+    [[nodiscard("co_await it")]] detail::recv_exact_wait recv_exact(mutable_buffer buffer) noexcept;
 
     /// Sends all bytes of `buffer`: waits while the peer does not read.
     /// Errors   ECONNRESET, EPIPE; ECANCELED. After an error, and after a cancel, some bytes may
@@ -106,7 +106,8 @@ public:
     /// Lifetime `buffer` must outlive the co_await: the kernel reads from it.
     /// Cost     no allocation. io_uring: one submission, however long it takes.
     /// Source   send(2) with MSG_NOSIGNAL and, on io_uring, MSG_WAITALL.
-    [[nodiscard]] detail::send_wait send(const_buffer buffer [[clang::lifetimebound]]) noexcept;
+    [[nodiscard("co_await it")]] detail::send_wait send(const_buffer buffer
+                                                        [[clang::lifetimebound]]) noexcept;
 
     /// Sends all bytes of `buffer`, which the kernel reads in place where it can instead of copying
     /// them first. Then it ends only once the peer's system has acknowledged them, so it is for
@@ -118,8 +119,8 @@ public:
     /// Cost     no allocation. io_uring on Linux 6.2: one submission and two completions for each
     ///          mebibyte; elsewhere it is send().
     /// Source   io_uring_prep_send_zc(3), with IORING_SEND_ZC_REPORT_USAGE.
-    [[nodiscard]] detail::send_zc_wait send_zc(const_buffer buffer
-                                               [[clang::lifetimebound]]) noexcept;
+    [[nodiscard("co_await it")]] detail::send_zc_wait send_zc(const_buffer buffer
+                                                              [[clang::lifetimebound]]) noexcept;
     /// Whether send_zc() still tries to send without a copy on this stream.
     [[nodiscard]] bool tries_zero_copy() const noexcept { return zero_copy_pays(); }
 
@@ -140,8 +141,8 @@ public:
     /// Cost     a helper thread's turn and its allocations to open the file; none after that while
     ///          it is in memory: a sendfile(2) per mebibyte at most, and a turn of the loop.
     /// Source   sendfile(2), preadv2(2) with RWF_NOWAIT.
-    [[nodiscard]] task<std::uint64_t> send_file(std::string path, std::uint64_t offset = 0,
-                                                std::optional<std::uint64_t> length = {});
+    task<std::uint64_t> send_file(std::string path, std::uint64_t offset = 0,
+                                  std::optional<std::uint64_t> length = {});
 
     /// The same with a file that is open: what is sent many times is opened once. `head` goes
     /// first, as if it were one send: the header of a reply, say.
@@ -149,31 +150,31 @@ public:
     /// Lifetime `head` and `what` must outlive the co_await.
     /// Cost     no allocation, and no helper thread while the file is in memory. 16 KiB at most are
     ///          read and sent with the head in one call; more go by sendfile(2), after the head.
-    [[nodiscard]] task<std::uint64_t> send_file(const readable_file& what, std::uint64_t offset = 0,
-                                                std::optional<std::uint64_t> length = {});
-    [[nodiscard]] task<std::uint64_t> send_file(const_buffer head, const readable_file& what,
-                                                std::uint64_t offset = 0,
-                                                std::optional<std::uint64_t> length = {});
+    task<std::uint64_t> send_file(const readable_file& what, std::uint64_t offset = 0,
+                                  std::optional<std::uint64_t> length = {});
+    task<std::uint64_t> send_file(const_buffer head, const readable_file& what,
+                                  std::uint64_t offset = 0,
+                                  std::optional<std::uint64_t> length = {});
 
     /// Sends the bytes of all parts, in order, as if they were one: a header and a body, say.
     template <class... Parts>
         requires(sizeof...(Parts) > 0 && (std::convertible_to<Parts, const_buffer> && ...))
-    [[nodiscard]] detail::send_parts_wait<1 + sizeof...(Parts)> send(const_buffer first,
-                                                                     Parts&&... rest) noexcept;
+    [[nodiscard("co_await it")]] detail::send_parts_wait<1 + sizeof...(Parts)>
+    send(const_buffer first, Parts&&... rest) noexcept;
 
     /// The same for a list that is made at run time, as long as it likes.
     /// Lifetime the list, too, must outlive the co_await.
     /// Cost     a coroutine; one submission for 64 buffers.
-    [[nodiscard]] task<> send(std::span<const const_buffer> parts);
+    task<> send(std::span<const const_buffer> parts);
 
     /// Sends what the kernel takes at once, at least one byte unless `buffer` is empty.
     /// Returns  bytes sent; with a cancel nothing was sent.
-    [[nodiscard]] detail::send_some_wait send_some(const_buffer buffer
-                                                   [[clang::lifetimebound]]) noexcept;
+    [[nodiscard("co_await it")]] detail::send_some_wait
+    send_some(const_buffer buffer [[clang::lifetimebound]]) noexcept;
 
     /// Tells the peer that no more will be sent: it receives 0. Receiving goes on.
     /// Errors   ENOTCONN when the peer has reset the connection.
-    [[nodiscard]] detail::shutdown_wait shutdown_send() noexcept;
+    [[nodiscard("co_await it")]] detail::shutdown_wait shutdown_send() noexcept;
 
     /// Says that no more will be sent, receives and drops what the peer still sends, until its end
     /// comes, `time` is up or `bytes_max` were dropped, and closes. A close() while there is unread
@@ -181,8 +182,8 @@ public:
     /// reply: the peer's system throws away what its program has not read yet. So this is for who
     /// answers without having read everything: an error, a refusal, the end of a conversation.
     /// Errors   none: what the peer does meanwhile is its own affair. task_cancelled.
-    [[nodiscard]] task<> lingering_close(std::chrono::nanoseconds time = std::chrono::seconds(1),
-                                         std::size_t bytes_max = 64U << 20);
+    task<> lingering_close(std::chrono::nanoseconds time = std::chrono::seconds(1),
+                           std::size_t bytes_max = 64U << 20);
 
     /// Makes the next close() reset the connection: unsent bytes are dropped, the peer sees
     /// ECONNRESET.
@@ -243,13 +244,13 @@ public:
     /// file that is there already is taken over when two connects, 50 ms apart, were refused: a
     /// program that takes longer than that from bind() to listen() would lose it.
     /// Errors   EADDRINUSE, EACCES, EADDRNOTAVAIL, EMFILE …; the text names the address.
-    [[nodiscard]] static task<tcp_listener> bind(endpoint address, listen_options options = {});
+    static task<tcp_listener> bind(endpoint address, listen_options options = {});
 
     /// Waits for a connection.
     /// Errors   EMFILE, ENFILE: the connection stays in the backlog; ECONNABORTED and others of the
     ///          connection itself: accept the next one. serve() does both.
     /// Source   accept4(2), io_uring_prep_accept(3).
-    [[nodiscard]] detail::accept_wait accept() noexcept;
+    [[nodiscard("co_await it")]] detail::accept_wait accept() noexcept;
 
     /// Closes at once; what waits in the backlog is reset. Nobody may wait in accept().
     void stop() noexcept {
@@ -257,7 +258,7 @@ public:
         close_now();
     }
     /// Ends what other tasks wait for with ECANCELED, waits until they know, and closes.
-    [[nodiscard]] close_wait close() noexcept {
+    [[nodiscard("co_await it")]] close_wait close() noexcept {
         file_.reset();
         return socket_handle::close();
     }
@@ -271,13 +272,13 @@ private:
 
 /// Connects to `peer`.
 /// Errors  ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH …; the text names the address.
-[[nodiscard]] task<tcp_stream> connect(endpoint peer);
+task<tcp_stream> connect(endpoint peer);
 
 /// Connects to a host by name or numeric address, racing its addresses: the next one is tried when
 /// the one before has failed or taken 250 ms, and the first to connect wins.
 /// Errors  those of resolve(); those of the last address that failed.
 /// Source  RFC 8305.
-[[nodiscard]] task<tcp_stream> connect(std::string host, std::uint16_t port);
+task<tcp_stream> connect(std::string host, std::uint16_t port);
 
 namespace detail {
 

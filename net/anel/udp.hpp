@@ -49,7 +49,7 @@ public:
 
     /// Makes a socket and binds it to `address`; port 0 picks a free one.
     /// Errors   EADDRINUSE …; the text names the address.
-    [[nodiscard]] static task<udp_socket> bind(endpoint address, udp_options options = {});
+    static task<udp_socket> bind(endpoint address, udp_options options = {});
 
     /// Waits for a datagram.
     /// Returns  its size, its sender, and whether it was longer than `buffer`.
@@ -57,19 +57,21 @@ public:
     ///          listens there: the socket goes on working.
     /// Lifetime `buffer` must outlive the co_await.
     /// Source   recvmsg(2), io_uring_prep_recvmsg(3).
-    [[nodiscard]] detail::recvfrom_wait recvfrom(mutable_buffer buffer) noexcept;
+    [[nodiscard("co_await it")]] detail::recvfrom_wait recvfrom(mutable_buffer buffer) noexcept;
 
     /// Sends one datagram to `to`, whole.
     /// Errors   EMSGSIZE above 65,507 bytes (IPv4).
-    [[nodiscard]] detail::sendto_wait sendto(const_buffer buffer [[clang::lifetimebound]],
-                                             const endpoint& to) noexcept;
+    [[nodiscard("co_await it")]] detail::sendto_wait
+    sendto(const_buffer buffer [[clang::lifetimebound]], const endpoint& to) noexcept;
 
     /// Fixes the peer: send() goes to it, and from now on only its datagrams arrive. What came from
     /// others before is still there, and is received with its sender's name.
-    [[nodiscard]] detail::datagram_connect_wait connect(const endpoint& peer) noexcept;
+    [[nodiscard("co_await it")]] detail::datagram_connect_wait
+    connect(const endpoint& peer) noexcept;
     /// Sends one datagram to the connected peer.
     /// Errors   EDESTADDRREQ without one; ECONNREFUSED as in recvfrom().
-    [[nodiscard]] detail::sendto_wait send(const_buffer buffer [[clang::lifetimebound]]) noexcept;
+    [[nodiscard("co_await it")]] detail::sendto_wait send(const_buffer buffer
+                                                          [[clang::lifetimebound]]) noexcept;
 
     /// Waits for a datagram, and takes all that are there, at most 64. What was in `batch` is gone.
     /// Returns  how many, 1..64.
@@ -77,7 +79,7 @@ public:
     /// Lifetime `batch` must outlive the co_await.
     /// Cost     two system calls; a fair share of both for each datagram when many come.
     /// Source   recvmmsg(2), where there is one.
-    [[nodiscard]] detail::recv_batch_wait recv_batch(datagram_batch& batch) noexcept;
+    [[nodiscard("co_await it")]] detail::recv_batch_wait recv_batch(datagram_batch& batch) noexcept;
 
     /// Sends every datagram of `batch`, each to its peer. One that fails does not stop the others.
     /// Returns  nothing: all were sent.
@@ -86,7 +88,7 @@ public:
     /// Lifetime `batch` must outlive the co_await.
     /// Cost     one system call, or one a datagram on a connected socket.
     /// Source   sendmmsg(2), where there is one.
-    [[nodiscard]] detail::send_batch_wait send_batch(datagram_batch& batch) noexcept;
+    [[nodiscard("co_await it")]] detail::send_batch_wait send_batch(datagram_batch& batch) noexcept;
 
     /// Datagrams have no end that a receive could meet; close() ends one.
     void shutdown_receive() = delete;

@@ -49,7 +49,9 @@ public:
     /// Puts `item` in, waiting while the channel is full.
     /// Returns  false when the channel is closed: the item was not put in.
     /// Errors   task_cancelled, and then the item was not put in.
-    [[nodiscard]] send_wait send(T item) { return send_wait(*this, std::move(item)); }
+    [[nodiscard("co_await it")]] send_wait send(T item) {
+        return send_wait(*this, std::move(item));
+    }
     /// Puts `item` in if that needs no waiting. Returns whether it did; if not, `item` is
     /// untouched.
     [[nodiscard]] bool try_send(T&& item) {
@@ -60,7 +62,7 @@ public:
     /// Takes the oldest item out, waiting while there is none.
     /// Returns  nothing when the channel is closed and empty.
     /// Errors   task_cancelled, and then no item was taken.
-    [[nodiscard]] recv_wait recv() noexcept { return recv_wait(*this); }
+    [[nodiscard("co_await it")]] recv_wait recv() noexcept { return recv_wait(*this); }
     /// Takes the oldest item out if there is one.
     [[nodiscard]] std::optional<T> try_recv() {
         const guard held(waits_);

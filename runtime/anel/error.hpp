@@ -143,7 +143,7 @@ private:
 /// Awaits `inner` and returns its failure instead of throwing it.
 /// Errors  only task_cancelled, and what is not a std::system_error.
 template <awaitable A>
-[[nodiscard]] auto as_result(A inner) {
+[[nodiscard("co_await it")]] auto as_result(A inner) {
     return detail::result_wait<A>(std::move(inner));
 }
 

@@ -24,7 +24,7 @@ public:
     void reset() noexcept { set_ = false; }
     /// Waits until the event is set; at once when it is.
     /// Errors  task_cancelled.
-    [[nodiscard]] wait_type wait() noexcept;
+    [[nodiscard("co_await it")]] wait_type wait() noexcept;
 
 private:
     detail::wait_list waiters_;

@@ -30,7 +30,7 @@ public:
     /// Errors   `open PATH: …` ENOENT, EACCES, EISDIR …, EINVAL for what is no regular file; EAGAIN
     ///          when 256 calls wait for a helper thread.
     /// Thread   it is opened on a helper thread, which a cancel waits for.
-    [[nodiscard]] static task<readable_file> open(std::string path);
+    static task<readable_file> open(std::string path);
 
     [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
     /// Bytes that it had when it was opened.

@@ -50,7 +50,7 @@ public:
     /// Returns  an optional, or a pointer: empty at the end of the sequence, also when asked again.
     /// Errors   what the coroutine throws, which ends the sequence; task_cancelled, which ends it
     ///          as well when the coroutine was waiting for something.
-    [[nodiscard]] next_wait next() noexcept { return next_wait(handle_); }
+    [[nodiscard("co_await it")]] next_wait next() noexcept { return next_wait(handle_); }
 
 private:
     explicit async_generator(std::coroutine_handle<promise_type> handle) noexcept

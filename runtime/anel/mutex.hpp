@@ -23,7 +23,7 @@ public:
 
     /// Takes a permit, waiting for one if need be.
     /// Errors  task_cancelled, and then none was taken.
-    [[nodiscard]] acquire_wait acquire() noexcept;
+    [[nodiscard("co_await it")]] acquire_wait acquire() noexcept;
     /// Takes a permit if one is free. Returns whether it did.
     [[nodiscard]] bool try_acquire() noexcept {
         if (free_ == 0) return false;
@@ -85,7 +85,7 @@ public:
     /// Waits for the lock.
     /// Returns  a guard, which gives the lock back when it goes.
     /// Errors   task_cancelled, and then the lock was not taken.
-    [[nodiscard]] lock_wait lock() noexcept;
+    [[nodiscard("co_await it")]] lock_wait lock() noexcept;
     [[nodiscard]] bool is_locked() const noexcept { return permit_.available() == 0; }
 
 private:

@@ -88,7 +88,7 @@ private:
 ///          `stop.stop_requested()`, or be interrupted by a when_stopped, and then throw
 ///          task_cancelled: the with_timeout ends with ETIMEDOUT at once.
 template <class Function>
-[[nodiscard]] auto offload(Function&& function) {
+[[nodiscard("co_await it")]] auto offload(Function&& function) {
     using stored = std::decay_t<Function>;
     static_assert(
         std::is_lvalue_reference_v<Function> || std::is_trivially_destructible_v<stored>,

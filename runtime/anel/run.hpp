@@ -60,6 +60,13 @@ std::conditional_t<std::is_void_v<T>, int, T> run(task<T> root, const run_option
     }
 }
 
+template <class Function>
+    requires(std::is_invocable_v<Function> || std::is_function_v<std::remove_pointer_t<Function>>)
+int run(Function, const run_options& = {}) {
+    static_assert(!std::is_object_v<Function>, "anel: write run(f()), not run(f)");
+    return 1;
+}
+
 /// Which backend runs, and why not a better one.
 struct backend_report {
     backend_kind kind;

@@ -33,7 +33,7 @@ private:
 ///         outside of run(); task_cancelled.
 /// Thread  the signal may come on any; every task that waits for it is told, in every loop. A child
 ///         of fork() is not told of its parent's signals, nor the parent of the child's.
-[[nodiscard]] inline detail::signal_wait signal_received(int number) noexcept {
+[[nodiscard("co_await it")]] inline detail::signal_wait signal_received(int number) noexcept {
     return detail::signal_wait(number);
 }
 

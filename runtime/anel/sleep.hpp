@@ -48,17 +48,25 @@ public:
 /// Suspends this task, and no other, for at least `wait`. Zero or negative: until the next turn.
 /// Errors  task_cancelled.
 template <class Rep, class Period>
-[[nodiscard]] detail::sleep_wait sleep_for(std::chrono::duration<Rep, Period> wait) noexcept {
+[[nodiscard("co_await it")]] detail::sleep_wait
+sleep_for(std::chrono::duration<Rep, Period> wait) noexcept {
     return detail::sleep_wait(saturate(wait));
 }
 
+template <class Number>
+    requires std::is_arithmetic_v<Number>
+detail::sleep_wait sleep_for(Number) {
+    static_assert(!std::is_arithmetic_v<Number>, "anel: a time needs a unit: sleep_for(5s)");
+    return detail::sleep_wait(duration::zero());
+}
+
 /// Suspends this task until `deadline` of the loop's clock has come.
-[[nodiscard]] inline detail::sleep_wait sleep_until(time_point deadline) noexcept {
+[[nodiscard("co_await it")]] inline detail::sleep_wait sleep_until(time_point deadline) noexcept {
     return detail::sleep_wait(deadline);
 }
 
 /// Lets every other task that is ready run first.
-[[nodiscard]] inline detail::yield_wait yield() noexcept { return {}; }
+[[nodiscard("co_await it")]] inline detail::yield_wait yield() noexcept { return {}; }
 
 /// The loop's clock, read now: `auto start = co_await current_time();`
 class current_time {

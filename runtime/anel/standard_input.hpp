@@ -29,7 +29,7 @@ public:
     /// Thread   where another process reads the same terminal or pipe, and takes what this one was
     ///          told of, the loop waits for what comes next.
     /// Source   poll(2), read(2).
-    [[nodiscard]] task<std::optional<std::string>> read_line(std::size_t size_max = 64U << 10);
+    task<std::optional<std::string>> read_line(std::size_t size_max = 64U << 10);
 
 private:
     task<std::size_t> read_more();

@@ -76,7 +76,7 @@ private:
 /// Thread   the stop may be requested on any.
 /// Cost     no allocation of its own; the standard's stop_callback locks.
 template <awaitable A>
-[[nodiscard]] auto with_stop_token(std::stop_token token, A inner) {
+[[nodiscard("co_await it")]] auto with_stop_token(std::stop_token token, A inner) {
     return detail::ruled<A, detail::stop_rule>(detail::stop_rule(std::move(token)),
                                                std::move(inner));
 }

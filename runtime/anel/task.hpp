@@ -94,7 +94,7 @@ struct promise<void> final : task_promise {
 /// Lifetime a coroutine's reference parameters must outlive the co_await; its values are copied in.
 /// Cost     one frame, recycled: no allocation in steady state.
 template <class T>
-class [[nodiscard]] task {
+class [[nodiscard("a task is lazy: co_await it or spawn it")]] task {
 public:
     using promise_type = detail::promise<T>;
     using value_type = T;
@@ -106,6 +106,13 @@ public:
     }
     ~task() {
         if (handle_) handle_.destroy();
+    }
+
+    template <class Forgotten = void>
+    explicit operator bool() const {
+        static_assert(!std::is_void_v<Forgotten>,
+                      "anel: this is a task, and no value: co_await it");
+        return false;
     }
 
     bool start(detail::cancel_scope& scope, detail::frame& waiter) {

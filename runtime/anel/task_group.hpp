@@ -23,6 +23,43 @@ class task_group;
 
 namespace detail {
 
+/// What a call gives, when it can be made and gives a task; else the compiler says what is wrong.
+template <class Function, class... Arguments>
+consteval bool may_be_spawned() {
+    constexpr bool fits = std::is_invocable_v<Function&, Arguments&&...>;
+    if constexpr (!fits && std::is_invocable_v<Function&, Arguments&...>) {
+        static_assert(
+            fits, "anel: a parameter of the spawned function is a reference, and spawn() copies "
+                  "its arguments. Pass std::ref(x) for an x that outlives the group.");
+    } else if constexpr (!fits) {
+        static_assert(fits, "anel: the spawned function does not take these arguments.");
+    } else {
+        static_assert(
+            awaitable<std::invoke_result_t<Function&, Arguments&&...>>,
+            "anel: spawn() takes a coroutine: a function that returns a task, or a lambda "
+            "with `-> task<>`.");
+    }
+    return true;
+}
+
+/// The same for the body of with_task_group.
+template <class Body>
+consteval bool is_group_body() {
+    constexpr bool fits = std::is_invocable_v<Body&, task_group&>;
+    static_assert(fits, "anel: the body of with_task_group takes a task_group&.");
+    if constexpr (fits) {
+        static_assert(awaitable<std::invoke_result_t<Body&, task_group&>>,
+                      "anel: the body of with_task_group is a coroutine that returns a task: write "
+                      "`[&](task_group& group) -> task<> {`.");
+    }
+    return true;
+}
+
+template <class Body, bool = is_group_body<Body>()>
+struct group_result {
+    using type = std::invoke_result_t<Body&, task_group&>;
+};
+
 /// Promise of a spawned child: a root of awaits with a scope of its own.
 class spawned : public frame {
 public:
@@ -92,6 +129,9 @@ public:
                     !std::is_class_v<stored>,
                 "anel: spawn() of a temporary lambda with captures. The child may outlive what "
                 "it captured. Pass the values as arguments: group.spawn(function, values...).");
+            static_assert(detail::may_be_spawned<stored, std::decay_t<Arguments>...>());
+            static_assert((std::is_constructible_v<std::decay_t<Arguments>, Arguments> && ...),
+                          "anel: an argument of spawn() cannot be copied: write std::move(x).");
             // One closure: g++ 14 crashes on some functions among the parameters of a coroutine.
             adopt(run(
                 [what = stored(std::forward<Function>(function)),
@@ -132,7 +172,7 @@ public:
         task_group& group_;
         bool suspended_ = false;
     };
-    [[nodiscard]] join_wait join() noexcept { return join_wait(*this); }
+    [[nodiscard("co_await it")]] join_wait join() noexcept { return join_wait(*this); }
 
 private:
     friend class detail::loop;
@@ -173,7 +213,7 @@ private:
 ///          After group.cancel() a group without a result ends normally; one whose body was cut
 ///          short before it had a result throws an io_error with ECANCELED.
 template <class Body>
-std::invoke_result_t<Body&, task_group&> with_task_group(Body body) {
+typename detail::group_result<Body>::type with_task_group(Body body) {
     static_assert(std::is_trivially_destructible_v<Body>,
                   "anel: the body of with_task_group must capture by reference ([&]), or only "
                   "values without a destructor: g++ 12 destroys other captures twice.");

@@ -128,22 +128,29 @@ private:
 ///          throws.
 /// Cost     a timer and a scope inside the awaiter; no allocation.
 template <class Rep, class Period, awaitable A>
-[[nodiscard]] auto with_timeout(std::chrono::duration<Rep, Period> wait, A inner) {
+[[nodiscard("co_await it")]] auto with_timeout(std::chrono::duration<Rep, Period> wait, A inner) {
     using rule = detail::timeout_rule<duration>;
     return detail::ruled<A, rule>(rule(saturate(wait)), std::move(inner));
 }
 
 /// The same, until `deadline` of the loop's clock: several steps can share one.
 template <awaitable A>
-[[nodiscard]] auto with_timeout(time_point deadline, A inner) {
+[[nodiscard("co_await it")]] auto with_timeout(time_point deadline, A inner) {
     using rule = detail::timeout_rule<time_point>;
     return detail::ruled<A, rule>(rule(deadline), std::move(inner));
+}
+
+template <class Wait, class A>
+    requires(awaitable<Wait> || std::is_arithmetic_v<Wait>)
+auto with_timeout(Wait, A) {
+    static_assert(!awaitable<Wait>, "anel: the time comes first: with_timeout(2s, conn.recv())");
+    static_assert(!std::is_arithmetic_v<Wait>, "anel: a time needs a unit: with_timeout(2s, ...)");
 }
 
 /// Awaits `inner` where no cancel from outside reaches it: for the steps that end things properly.
 /// Give it a with_timeout, or the program may never stop.
 template <awaitable A>
-[[nodiscard]] auto shielded(A inner) {
+[[nodiscard("co_await it")]] auto shielded(A inner) {
     return detail::shield_wait<A>(std::move(inner));
 }
 

@@ -25,6 +25,13 @@ class io : public operation {
 public:
     using operation::operation;
 
+    template <class Forgotten = void>
+    explicit operator bool() const {
+        static_assert(!std::is_void_v<Forgotten>,
+                      "anel: this is a wait, and no value: co_await it");
+        return false;
+    }
+
     bool start(cancel_scope& in, frame& who) noexcept {
         if (!in.begin_wait(*this, who, wait_kind_of(code))) {
             scope = nullptr;
