@@ -3,6 +3,8 @@
 // Who reads too slowly loses lines, and is told how many. Waiting for the slowest would let one
 // client silence the room; closing its connection would let whoever talks fastest empty it.
 // SPDX-License-Identifier: MIT
+#include "arguments.hpp"
+
 #include <anel/anel.hpp>
 
 #include <iostream>
@@ -71,7 +73,8 @@ task<> server(endpoint address) {
 }
 
 int main(int argc, char** argv) try {
-    return run(server(argc > 1 ? argv[1] : "127.0.0.1:7777"));
+    const arguments given(argc, argv, "usage: chat [ADDRESS:PORT]", 0, 1);
+    return run(server(given.get(0, "127.0.0.1:7777")));
 } catch (const std::exception& error) {
     std::cerr << "chat: " << error.what() << '\n';
     return 1;

@@ -4,13 +4,14 @@
 // how long connect(host, port) takes, which races them as RFC 8305 says: the next one is tried when
 // the one before has failed, or 250 ms after it began, and the first to connect wins.
 // SPDX-License-Identifier: MIT
+#include "arguments.hpp"
+
 #include <anel/anel.hpp>
 
 #include <charconv>
 #include <iostream>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 
 using namespace anel;
 using namespace std::chrono_literals;
@@ -45,13 +46,15 @@ task<> race(std::string host, std::uint16_t port) {
 }
 
 int main(int argc, char** argv) try {
-    const std::string_view port = argc == 3 ? argv[2] : "";
+    const std::string usage = "usage: happy_eyeballs HOST PORT";
+    const arguments given(argc, argv, usage, 2, 2);
+    const std::string& port = given.positional[1];
     std::uint16_t number = 0;
     const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
     if (error != std::errc() || end != port.data() + port.size()) {
-        throw std::invalid_argument("usage: happy_eyeballs HOST PORT");
+        throw std::invalid_argument(usage);
     }
-    return run(race(argv[1], number));
+    return run(race(given.positional[0], number));
 } catch (const std::exception& error) {
     std::cerr << "happy_eyeballs: " << error.what() << '\n';
     return 1;

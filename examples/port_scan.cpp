@@ -5,6 +5,8 @@
 // Tries a hundred ports at a time and waits 200 ms for each. A port that refuses is closed; one
 // that says nothing is filtered: a firewall swallows what is sent to it.
 // SPDX-License-Identifier: MIT
+#include "arguments.hpp"
+
 #include <anel/anel.hpp>
 
 #include <charconv>
@@ -71,8 +73,8 @@ scan parse(std::string_view text) {
 }
 
 int main(int argc, char** argv) try {
-    if (argc < 2 || argc > 3) throw std::invalid_argument("usage: port_scan HOST [FIRST-LAST]");
-    return run(scan_ports(argv[1], parse(argc > 2 ? argv[2] : "1-1000")));
+    const arguments given(argc, argv, "usage: port_scan HOST [FIRST-LAST]", 1, 2);
+    return run(scan_ports(given.positional[0], parse(given.get(1, "1-1000"))));
 } catch (const std::exception& error) {
     std::cerr << "port_scan: " << error.what() << '\n';
     return 1;

@@ -5,10 +5,11 @@
 // sent, so a slow reader slows its sender down, and memory holds one buffer a direction. When one
 // side breaks off, the other is reset: what was cut short must not look like an end.
 // SPDX-License-Identifier: MIT
+#include "arguments.hpp"
+
 #include <anel/anel.hpp>
 
 #include <iostream>
-#include <stdexcept>
 
 using namespace anel;
 using namespace std::chrono_literals;
@@ -51,8 +52,9 @@ task<> server(endpoint address, endpoint target) {
 }
 
 int main(int argc, char** argv) try {
-    if (argc < 2 || argc > 3) throw std::invalid_argument("usage: proxy [LISTEN] TARGET");
-    return run(server(argc > 2 ? argv[1] : "127.0.0.1:7777", argv[argc - 1]));
+    const arguments given(argc, argv, "usage: proxy [LISTEN] TARGET", 1, 2);
+    const std::string listen = given.positional.size() > 1 ? given.positional[0] : "127.0.0.1:7777";
+    return run(server(listen, given.positional.back()));
 } catch (const std::exception& error) {
     std::cerr << "proxy: " << error.what() << '\n';
     return 1;

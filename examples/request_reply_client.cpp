@@ -3,8 +3,11 @@
 //   request_reply_client [--udp] [ADDRESS:PORT] [REQUEST...]
 //
 // Without a request it reads them from standard input, one a line. Over UDP, where a datagram can
-// be lost on either way, it asks again: three times, a second apart.
+// be lost on either way, it asks again: three times, a second apart. A request that begins with
+// "--" stands after a lone "--".
 // SPDX-License-Identifier: MIT
+#include "arguments.hpp"
+
 #include <anel/anel.hpp>
 
 #include <array>
@@ -19,8 +22,7 @@
 using namespace anel;
 using namespace std::chrono_literals;
 
-struct arguments {
-    bool udp = false;
+struct inquiry {
     std::string host = "127.0.0.1";
     std::uint16_t port = 7777;
     std::vector<std::string> requests;
@@ -28,11 +30,11 @@ struct arguments {
     std::size_t next = 0;
     standard_input input;
 
-    arguments() = default;  // a constructor: g++ 12 destroys aggregates twice beside a co_await
+    inquiry() = default;  // a constructor: g++ 12 destroys aggregates twice beside a co_await
 };
 
-/// The next request: of the command line, or of standard input.
-task<std::optional<std::string>> next_request(arguments& given) {
+/// The next request, from the command line or from standard input.
+task<std::optional<std::string>> next_request(inquiry& given) {
     if (given.next < given.requests.size()) co_return given.requests[given.next++];
     if (!given.interactive) co_return std::nullopt;
     co_return co_await given.input.read_line();
@@ -47,7 +49,7 @@ struct conversation {
 };
 
 /// Prints the replies. Receives also while nobody asks: so it is seen when the server goes away.
-task<> print_replies(conversation& with, const arguments& given, task_group& all) {
+task<> print_replies(conversation& with, const inquiry& given, task_group& all) {
     buffered_reader reader(with.conn);
     while (auto reply = co_await reader.read_line(128 * 1024)) {
         std::cout << *reply << std::endl;
@@ -60,7 +62,7 @@ task<> print_replies(conversation& with, const arguments& given, task_group& all
     all.cancel();  // the server has finished, after "quit" say
 }
 
-task<> ask_over_tcp(arguments& given) {
+task<> ask_over_tcp(inquiry& given) {
     auto conn = co_await connect(given.host, given.port);
     conversation with(std::move(conn));
     co_await with_task_group([&](task_group& group) -> task<> {
@@ -83,7 +85,7 @@ task<udp_socket> open_udp(endpoint server) {
     co_return socket;
 }
 
-task<> ask_over_udp(arguments& given) {
+task<> ask_over_udp(inquiry& given) {
     constexpr int tries_max = 3;
     auto addresses = co_await resolve(given.host, given.port);
     const endpoint server = addresses.front();
@@ -107,40 +109,35 @@ task<> ask_over_udp(arguments& given) {
     }
 }
 
-arguments parse(int argc, char** argv) {
-    arguments given;
-    int at = 1;
-    if (at < argc && std::string_view(argv[at]) == "--udp") {
-        given.udp = true;
-        at += 1;
-    }
-    // An address has a colon and no space; everything else is a request.
-    if (at < argc) {
-        const std::string_view text = argv[at];
-        const std::size_t colon = text.rfind(':');
-        if (colon != std::string_view::npos && text.find(' ') == std::string_view::npos) {
-            std::string_view host = text.substr(0, colon);
-            const bool bracketed = host.starts_with('[') && host.ends_with(']');
-            if (bracketed) host = host.substr(1, host.size() - 2);
-            const std::string_view port = text.substr(colon + 1);
-            const auto [end, error] =
-                std::from_chars(port.data(), port.data() + port.size(), given.port);
-            if (error != std::errc() || end != port.data() + port.size() || host.empty() ||
-                bracketed != (host.find(':') != std::string_view::npos)) {
-                throw std::invalid_argument("bad address \"" + std::string(text) + "\"");
-            }
-            given.host = host;
-            at += 1;
+// A first argument with a colon and no space is the address. Every other argument is a request.
+inquiry parse(const std::vector<std::string>& positional) {
+    inquiry asked;
+    asked.requests = positional;
+    const std::string text = positional.empty() ? "" : positional.front();
+    const std::size_t colon = text.rfind(':');
+    if (colon != text.npos && text.find(' ') == text.npos) {
+        std::string_view host = std::string_view(text).substr(0, colon);
+        const bool bracketed = host.starts_with('[') && host.ends_with(']');
+        if (bracketed) host = host.substr(1, host.size() - 2);
+        const std::string_view port = std::string_view(text).substr(colon + 1);
+        const auto [end, error] =
+            std::from_chars(port.data(), port.data() + port.size(), asked.port);
+        if (error != std::errc() || end != port.data() + port.size() || host.empty() ||
+            bracketed != (host.find(':') != std::string_view::npos)) {
+            throw std::invalid_argument("bad address \"" + text + "\"");
         }
+        asked.host = host;
+        asked.requests.erase(asked.requests.begin());
     }
-    for (; at < argc; ++at) given.requests.emplace_back(argv[at]);
-    given.interactive = given.requests.empty();
-    return given;
+    asked.interactive = asked.requests.empty();
+    return asked;
 }
 
 int main(int argc, char** argv) try {
-    arguments given = parse(argc, argv);
-    return run(given.udp ? ask_over_udp(given) : ask_over_tcp(given));
+    const std::string usage = "usage: request_reply_client [--udp] [ADDRESS:PORT] [REQUEST...]";
+    const arguments given(argc, argv, usage, 0, argc);
+    inquiry asked = parse(given.positional);
+    return run(given.has("--udp") ? ask_over_udp(asked) : ask_over_tcp(asked));
 } catch (const std::exception& error) {
     std::cerr << "request_reply_client: " << error.what() << '\n';
     return 1;

@@ -7,6 +7,8 @@
 // A connection may send several requests, also before the first is answered; many clients are
 // served at once. Over UDP a datagram is a request, and its answer a datagram.
 // SPDX-License-Identifier: MIT
+#include "arguments.hpp"
+
 #include <anel/anel.hpp>
 
 #include <algorithm>
@@ -40,12 +42,12 @@ bool parse(std::string_view text, std::int64_t& number) {
     return error == std::errc() && end == text.data() + text.size();
 }
 
-std::string add(std::string_view arguments) {
-    const std::string_view first = take_word(arguments);
+std::string add(std::string_view numbers) {
+    const std::string_view first = take_word(numbers);
     std::int64_t a = 0;
     std::int64_t b = 0;
     std::int64_t sum = 0;
-    if (!parse(first, a) || !parse(arguments, b)) return "error add takes two 64-bit integers";
+    if (!parse(first, a) || !parse(numbers, b)) return "error add takes two 64-bit integers";
     if (__builtin_add_overflow(a, b, &sum)) return "error the sum does not fit into 64 bits";
     return "ok " + std::to_string(sum);
 }
@@ -162,7 +164,8 @@ task<> server(endpoint address) {
 }
 
 int main(int argc, char** argv) try {
-    return run(server(argc > 1 ? argv[1] : "127.0.0.1:7777"));
+    const arguments given(argc, argv, "usage: request_reply_server [ADDRESS:PORT]", 0, 1);
+    return run(server(given.get(0, "127.0.0.1:7777")));
 } catch (const std::exception& error) {
     std::cerr << "request_reply_server: " << error.what() << '\n';
     return 1;

@@ -19,7 +19,9 @@ task<> server(endpoint address) {
 }
 
 int main(int argc, char** argv) try {
-    return run(server(argc > 1 ? argv[1] : "127.0.0.1:7777"));
+    const std::string_view address = argc > 1 ? argv[1] : "127.0.0.1:7777";
+    if (address != "--help") return run(server(address));
+    std::cout << "usage: tcp_echo [ADDRESS:PORT]\n";
 } catch (const std::exception& error) {
     std::cerr << "tcp_echo: " << error.what() << '\n';
     return 1;

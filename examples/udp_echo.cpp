@@ -1,5 +1,7 @@
 // udp_echo.cpp: sends every datagram back to its sender.     udp_echo [ADDRESS:PORT]
 // SPDX-License-Identifier: MIT
+#include "arguments.hpp"
+
 #include <anel/anel.hpp>
 
 #include <iostream>
@@ -21,7 +23,8 @@ task<> server(endpoint address) {
 }
 
 int main(int argc, char** argv) try {
-    return run(server(argc > 1 ? argv[1] : "127.0.0.1:7777"));
+    const arguments given(argc, argv, "usage: udp_echo [ADDRESS:PORT]", 0, 1);
+    return run(server(given.get(0, "127.0.0.1:7777")));
 } catch (const std::exception& error) {
     std::cerr << "udp_echo: " << error.what() << '\n';
     return 1;

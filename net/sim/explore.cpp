@@ -16,7 +16,7 @@
 namespace anel::sim {
 namespace {
 
-constexpr std::string_view help = R"(options:
+constexpr std::string_view usage = R"(options:
   --seeds=N        run N seeds of each scenario (100)
   --from=N         the first one (1)
   --jobs=N         in N processes at a time (as many as there are processors)
@@ -39,6 +39,7 @@ struct command {
     bool trace = false;
     bool shrink = false;
     bool list = false;
+    bool help = false;
     std::optional<std::uint64_t> seed;
     std::string program;
 };
@@ -81,8 +82,9 @@ bool read_command(int argc, char** argv, command& into) {
         else if (word == "--trace") into.trace = true;
         else if (word == "--shrink") into.shrink = true;
         else if (word == "--list") into.list = true;
+        else if (word == "--help" || word == "-h") into.help = true;
         else {
-            std::cerr << into.program << ": " << word << "?\n" << help;
+            std::cerr << into.program << ": " << word << "?\n" << usage;
             return false;
         }
     }
@@ -244,6 +246,11 @@ int run_one(const command& how, const scenario& what) {
 int explore(int argc, char** argv, const std::vector<scenario>& scenarios) {
     command how;
     if (!read_command(argc, argv, how)) return 2;
+    if (how.help) {
+        const std::string name = how.program.substr(how.program.rfind('/') + 1);
+        std::cout << "usage: " << name << " [OPTION...]\n" << usage;
+        return 0;
+    }
     if (how.list) {
         for (const scenario& what : scenarios) std::cout << what.name << '\n';
         return 0;

@@ -1,6 +1,7 @@
-# test_command_line.py: addresses and settings that the programs refuse, and how they say so.
+# test_command_line.py: the arguments and options of the programs, and the errors for bad ones.
 # SPDX-License-Identifier: MIT
 
+import glob
 import os
 import re
 import signal
@@ -12,7 +13,20 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 
+SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/*.cpp")
+PROGRAMS = sorted(os.path.basename(path).removesuffix(".cpp") for path in glob.glob(SOURCES))
 SERVERS = ("tcp_echo", "udp_echo", "request_reply_server", "chat")
+# Good arguments of each program whose options may stand anywhere. tcp_echo, the first program of
+# README.md, takes one word.
+ARGUMENTS = {
+    "chat": ["127.0.0.1:0"],
+    "happy_eyeballs": ["127.0.0.1", "1"],
+    "port_scan": ["127.0.0.1", "1-2"],
+    "proxy": ["127.0.0.1:0", "127.0.0.1:1"],
+    "request_reply_client": ["127.0.0.1:1", "count"],
+    "request_reply_server": ["127.0.0.1:0"],
+    "udp_echo": ["127.0.0.1:0"],
+}
 BAD_ADDRESSES = (
     "127.0.0.1",
     "127.0.0.1:",
@@ -96,6 +110,74 @@ class Command_line(harness.End_to_end):
             with self.subTest(address):
                 result = self.run_program("request_reply_client", address, "count")
                 self.assert_fails_naming(result, "request_reply_client", address)
+
+    def assert_prints_usage(self, name, *arguments):
+        result = self.run_program(name, *arguments)
+        self.assertRegex(result.stdout.decode(), rf"^usage: {name} \S")
+        self.assertEqual((result.stderr, result.returncode), (b"", 0))
+
+    def test_help_prints_the_usage(self):
+        for name in PROGRAMS:
+            with self.subTest(name):
+                self.assert_prints_usage(name, "--help")
+
+    def test_help_may_stand_anywhere(self):
+        for name, arguments in ARGUMENTS.items():
+            with self.subTest(name):
+                self.assert_prints_usage(name, *arguments, "--help")
+                self.assert_prints_usage(name, "--help", *arguments)
+        self.assert_prints_usage("request_reply_client", "--udp", "-h", "127.0.0.1:1")
+        self.assert_prints_usage("simulated_partition", "--seeds=1", "--help")
+
+    def test_unknown_option_is_named(self):
+        for name, arguments in ARGUMENTS.items():
+            for words in (["--bad"], ["--bad", *arguments], [*arguments, "--bad"]):
+                with self.subTest(name, words=words):
+                    result = self.run_program(name, *words)
+                    self.assert_fails_saying(result, f"{name}: unknown option --bad")
+
+    def test_tcp_echo_names_an_unknown_option(self):
+        result = self.run_program("tcp_echo", "--bad")
+        self.assert_fails_naming(result, "tcp_echo", "--bad")
+
+    def test_simulation_names_an_unknown_option(self):
+        result = self.run_program("simulated_partition", "--bad")
+        self.assertRegex(result.stderr.decode(), r"^.*simulated_partition: --bad\?\n")
+        self.assertEqual((result.stdout, result.returncode), (b"", 2))
+
+    def test_server_takes_one_address(self):
+        for name in SERVERS:
+            with self.subTest(name):
+                result = self.run_program(name, "127.0.0.1:0", "127.0.0.1:0")
+                self.assert_fails_naming(result, name)
+
+    def test_udp_option_may_stand_anywhere(self):
+        def answer_once(sock):
+            request, sender = sock.recvfrom(65536)
+            sock.sendto(b"ok " + request, sender)
+
+        for place in range(3):
+            with self.subTest(place):
+                words = [harness.Peer(self, answer_once, socket.SOCK_DGRAM).address, "count"]
+                words.insert(place, "--udp")
+                result = self.run_program("request_reply_client", *words)
+                self.assertEqual((result.stdout, result.returncode), (b"ok count\n", 0))
+
+    def test_words_after_two_dashes_are_requests(self):
+        address = self.server("request_reply_server").address
+        for words in (["--", address, "--udp", "-h", "--"], [address, "--", "--udp", "-h", "--"]):
+            with self.subTest(words):
+                result = self.run_program("request_reply_client", *words)
+                self.assertEqual(result.stdout, b"error unknown command\n" * 3)
+                self.assertEqual((result.stderr, result.returncode), (b"", 0))
+
+    def test_word_after_two_dashes_is_an_address(self):
+        address = harness.print_address(taken_socket(self, socket.SOCK_STREAM))
+        for name in ("request_reply_server", "chat"):
+            with self.subTest(name):
+                result = self.run_program(name, "--", address)
+                self.assert_fails_naming(result, name, f"bind {address}")
+                self.assert_fails_naming(self.run_program(name, "--", "--help"), name, '"--help"')
 
     def test_unknown_backend_is_named(self):
         for name in SERVERS:
