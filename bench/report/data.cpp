@@ -1,6 +1,6 @@
 // data.cpp: a comparison as JSON, and the three files of a report.
 //
-// The schema is described in docs/benchmarks.md; a change there is a change of `schema`.
+// The schema is described in docs/benchmark_data.md; a change there is a change of `schema`.
 //
 // SPDX-License-Identifier: MIT
 #include <cmath>

@@ -10,7 +10,7 @@
 
 namespace anel_bench {
 
-/// Everything, in the form that docs/benchmarks.md describes.
+/// Everything, in the form that docs/benchmark_data.md describes.
 inline constexpr int data_schema = 4;
 nlohmann::ordered_json comparison_json(const comparison& all);
 
