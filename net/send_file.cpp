@@ -63,9 +63,9 @@ public:
         call_.with = &with;
         call_.what = what;
     }
-    bool start(cancel_scope& in, frame& who) noexcept {
+    bool start(cancel_scope& scope, frame& caller) noexcept {
         data = static_cast<helper_call*>(&call_);
-        return socket_io::start(in, who);
+        return socket_io::start(scope, caller);
     }
     std::error_code failure() const noexcept {
         if (result < 0) return socket_io::failure();

@@ -136,7 +136,7 @@ bool socket_handle::reset_told_to_sender() const noexcept {
 }
 
 // A closing socket takes no new operation: it gets no descriptor and fails with EBADF.
-void socket_handle::claim(operation& op, const frame& who) noexcept {
+void socket_handle::claim(operation& op, const frame& caller) noexcept {
     operation*& pending = pending_[direction_of(op)];
     if (pending) {
         detail::rule_broken(direction_of(op) == 0
@@ -144,7 +144,7 @@ void socket_handle::claim(operation& op, const frame& who) noexcept {
                                   "would have no order"
                                 : "two tasks send on one stream at the same time: their bytes "
                                   "would have no order",
-                            &who, pending->waiter);
+                            &caller, pending->waiter);
     }
     pending = &op;
     if (direction_of(op) == 1) exchanges_ += exchanges_ & 1;
@@ -164,27 +164,27 @@ void socket_handle::release(operation& op) noexcept {
     close_now();
     while (close_wait* closer = closer_) {
         closer_ = static_cast<close_wait*>(closer->next);
-        closer->scope->owner().ready(*closer);
+        closer->wait_scope->owner().ready(*closer);
     }
 }
 
-bool socket_handle::close_wait::start(cancel_scope& in, frame& who) noexcept {
+bool socket_handle::close_wait::start(cancel_scope& scope, frame& caller) noexcept {
     static constexpr wait_kind closing{"close", nullptr};
     socket_handle& self = closing_;
     if (!self.pending_[0] && !self.pending_[1]) {
         self.close_now();
         return false;
     }
-    in.begin_uncancellable_wait(*this, who, closing);
+    scope.begin_uncancellable_wait(*this, caller, closing);
     next = std::exchange(self.closer_, this);  // several tasks may close: all are told
     for (operation* op : self.pending_) {
-        if (op && op->state == op_state::in_flight) in.owner().cancel(*op);
+        if (op && op->state == op_state::in_flight) scope.owner().cancel(*op);
     }
     return true;
 }
 
 void socket_handle::close_wait::finish() noexcept {
-    if (scope) scope->end_wait(*this);
+    if (wait_scope) wait_scope->end_wait(*this);
 }
 
 }  // namespace anel

@@ -39,9 +39,9 @@ class connect_wait : public socket_io<connect_wait> {
 public:
     connect_wait(socket_handle& on, const endpoint& peer) noexcept
         : socket_io(on, opcode::connect), peer_(peer), address_(to_socket_address(peer)) {}
-    bool start(cancel_scope& in, frame& who) noexcept {
+    bool start(cancel_scope& scope, frame& caller) noexcept {
         data = &address_;
-        return socket_io::start(in, who);
+        return socket_io::start(scope, caller);
     }
     void value() const noexcept {}
     io_error describe(std::error_code error) const {
@@ -147,7 +147,7 @@ detail::unix_file::~unix_file() {
 }
 
 tcp_stream detail::accept_wait::value() const noexcept {
-    loop& owner = scope->owner();
+    loop& owner = wait_scope->owner();
     const auto peer = from_socket_address(peer_).value_or(endpoint::unix_unnamed());
     return {owner, result, pack(peer)};
 }

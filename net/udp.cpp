@@ -11,8 +11,8 @@ namespace anel {
 using namespace detail;
 namespace {
 
-void require_idle(const message_batch& batch, const frame& who) noexcept {
-    if (batch.busy) rule_broken("two operations work on one datagram_batch at a time", &who);
+void require_idle(const message_batch& batch, const frame& caller) noexcept {
+    if (batch.busy) rule_broken("two operations work on one datagram_batch at a time", &caller);
 }
 
 std::string text_of(const socket_address& address) {
@@ -52,7 +52,7 @@ task<udp_socket> udp_socket::bind(endpoint address, udp_options options) {
 void udp_socket::let_next_send() noexcept {
     while (suspension* first = in_line_.pop()) {
         auto& op = static_cast<operation&>(*first);
-        loop& owner = op.scope->owner();
+        loop& owner = op.wait_scope->owner();
         if (is_open() && !closer_) {
             claim(op, *op.waiter);
             op.kind = &wait_kind_of(op.code);
@@ -92,31 +92,31 @@ io_error detail::datagram_connect_wait::describe(std::error_code error) const {
     return io_error(error, "connect", text_of(address_));
 }
 
-bool detail::recv_batch_wait::start(cancel_scope& in, frame& who) noexcept {
-    require_idle(batch(), who);
+bool detail::recv_batch_wait::start(cancel_scope& scope, frame& caller) noexcept {
+    require_idle(batch(), caller);
     batch().busy = true;
     batch().count = 0;
-    return socket_io::start(in, who);
+    return socket_io::start(scope, caller);
 }
 
 io_error detail::recv_batch_wait::describe(std::error_code error) const {
     return io_error(error, "recv_batch", socket_.local_text());
 }
 
-bool detail::send_batch_wait::start(cancel_scope& in, frame& who) noexcept {
-    require_idle(batch(), who);
+bool detail::send_batch_wait::start(cancel_scope& scope, frame& caller) noexcept {
+    require_idle(batch(), caller);
     batch().busy = true;
     batch().done = 0;
     batch().failed = 0;
     if (static_cast<udp_socket&>(socket_).connected_) flags = op_flag::one_by_one;
-    return in_turn::start(in, who);
+    return in_turn::start(scope, caller);
 }
 
 // What ended the whole operation is why each of those that it had not come to was not sent.
 void detail::send_batch_wait::tell_the_rest() noexcept {
     message_batch& all = batch();
     all.busy = false;
-    const std::int32_t why = scope ? result : -ECANCELED;
+    const std::int32_t why = wait_scope ? result : -ECANCELED;
     if (why >= 0) return;
     for (std::uint32_t i = all.done; i < all.count; ++i) all.items[i].error = why;
 }

@@ -78,8 +78,8 @@ namespace detail {
 class attach_wait {
 public:
     explicit attach_wait(detached_stream&& given) noexcept : given_(std::move(given)) {}
-    bool start(cancel_scope& in, frame&) noexcept {
-        owner_ = &in.owner();
+    bool start(cancel_scope& scope, frame&) noexcept {
+        owner_ = &scope.owner();
         return false;
     }
     tcp_stream finish() noexcept;

@@ -135,7 +135,7 @@ private:
 
     void take(socket_handle& other) noexcept;
     static std::size_t direction_of(const detail::operation& op) noexcept;
-    void claim(detail::operation& op, const detail::frame& who) noexcept;
+    void claim(detail::operation& op, const detail::frame& caller) noexcept;
     /// Ends the program with `rule` when a task waits on this socket.
     void require_idle(const char* rule) const noexcept;
     void release(detail::operation& op) noexcept;
@@ -153,7 +153,7 @@ private:
 class socket_handle::close_wait : public detail::suspension {
 public:
     explicit close_wait(socket_handle& closing) noexcept : closing_(closing) {}
-    bool start(detail::cancel_scope& in, detail::frame& who) noexcept;
+    bool start(detail::cancel_scope& scope, detail::frame& caller) noexcept;
     void finish() noexcept;
 
 private:
@@ -170,9 +170,9 @@ public:
               std::uint32_t how = 0) noexcept
         : detail::io<Derived>(what, -1, where, bytes, how), socket_(on) {}
 
-    bool start(detail::cancel_scope& in, detail::frame& who) noexcept {
-        socket_.claim(*this, who);
-        return start_at_home(in, who);
+    bool start(detail::cancel_scope& scope, detail::frame& caller) noexcept {
+        socket_.claim(*this, caller);
+        return start_at_home(scope, caller);
     }
     auto finish() {
         socket_.release(*this);
@@ -185,11 +185,11 @@ public:
     }
 
 protected:
-    bool start_at_home(detail::cancel_scope& in, detail::frame& who) noexcept {
-        if (socket_.is_open() && !socket_.is_at_home(in.owner())) {
-            return this->refuse(in, who, detail::loop_has_ended);
+    bool start_at_home(detail::cancel_scope& scope, detail::frame& caller) noexcept {
+        if (socket_.is_open() && !socket_.is_at_home(scope.owner())) {
+            return this->refuse(scope, caller, detail::loop_has_ended);
         }
-        return detail::io<Derived>::start(in, who);
+        return detail::io<Derived>::start(scope, caller);
     }
     /// For one that others follow to the same end: ECANCELED when a close() came meanwhile. The
     /// next one would only find the socket closed, and say EBADF.

@@ -325,7 +325,7 @@ public:
     recv_buffer value() const noexcept {
         if (result == 0) return {};
         std::span bytes(static_cast<std::byte*>(data), static_cast<std::size_t>(result));
-        return {scope->owner().waiter(), bytes};
+        return {wait_scope->owner().backend(), bytes};
     }
 };
 
@@ -394,10 +394,10 @@ public:
         }
         message_.buffer_count = static_cast<std::uint32_t>(parts.size());
     }
-    bool start(cancel_scope& in, frame& who) noexcept {
+    bool start(cancel_scope& scope, frame& caller) noexcept {
         message_.buffers = parts_.data();  // only now: the awaiter may have been moved
         this->data = &message_;
-        return base::start(in, who);
+        return base::start(scope, caller);
     }
     void value() const noexcept {}
 
@@ -413,9 +413,9 @@ public:
         : stream_io(on, opcode::shutdown, nullptr, 0,
                     static_cast<std::uint32_t>(shutdown_side::send)) {}
     // A control call, done inside start(): a recv or send of another task may be in flight.
-    bool start(cancel_scope& in, frame& who) noexcept {
+    bool start(cancel_scope& scope, frame& caller) noexcept {
         fd = socket_.native_handle();
-        return start_at_home(in, who);
+        return start_at_home(scope, caller);
     }
     void finish() { io<shutdown_wait>::finish(); }
     template <class Complete = shutdown_wait>
@@ -428,9 +428,9 @@ public:
 class accept_wait : public socket_io<accept_wait> {
 public:
     explicit accept_wait(tcp_listener& on) noexcept : socket_io(on, opcode::accept) {}
-    bool start(cancel_scope& in, frame& who) noexcept {
+    bool start(cancel_scope& scope, frame& caller) noexcept {
         data = &peer_;
-        return socket_io::start(in, who);
+        return socket_io::start(scope, caller);
     }
     tcp_stream value() const noexcept;
     io_error describe(std::error_code error) const;

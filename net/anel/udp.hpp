@@ -113,10 +113,10 @@ class in_turn : public socket_io<Derived> {
 public:
     using socket_io<Derived>::socket_io;
 
-    bool start(cancel_scope& in, frame& who) noexcept {
-        if (!sender().is_sending()) return socket_io<Derived>::start(in, who);
-        if (!in.begin_wait(*this, who, waiting)) {
-            this->scope = nullptr;
+    bool start(cancel_scope& scope, frame& caller) noexcept {
+        if (!sender().is_sending()) return socket_io<Derived>::start(scope, caller);
+        if (!scope.begin_wait(*this, caller, waiting)) {
+            this->wait_scope = nullptr;
             this->kind = &waiting;
             return false;
         }
@@ -145,7 +145,7 @@ private:
         auto& self = static_cast<in_turn&>(static_cast<operation&>(wait));
         if (!self.sender().in_line_.remove(self)) return;
         self.result = -ECANCELED;
-        self.scope->owner().ready(self);
+        self.wait_scope->owner().ready(self);
     }
     static constexpr wait_kind waiting{"turn to send", &in_turn::on_cancel};
 
@@ -160,13 +160,13 @@ class datagram_io : public Base {
 public:
     datagram_io(udp_socket& on, opcode what, const void* bytes, std::size_t count) noexcept
         : Base(on, what), buffer_{const_cast<void*>(bytes), count} {}
-    bool start(cancel_scope& in, frame& who) noexcept {
+    bool start(cancel_scope& scope, frame& caller) noexcept {
         message_.buffers = &buffer_;
         message_.buffer_count = 1;
         message_.address = address_.size > 0 ? &address_ : nullptr;
         this->data = &message_;
         this->size = buffer_.size;
-        return Base::start(in, who);
+        return Base::start(scope, caller);
     }
 
 protected:
@@ -195,9 +195,9 @@ public:
 class datagram_connect_wait : public in_turn<datagram_connect_wait> {
 public:
     datagram_connect_wait(udp_socket& on, const endpoint& peer) noexcept;
-    bool start(cancel_scope& in, frame& who) noexcept {
+    bool start(cancel_scope& scope, frame& caller) noexcept {
         data = &address_;
-        return in_turn::start(in, who);
+        return in_turn::start(scope, caller);
     }
     void value() const noexcept { static_cast<udp_socket&>(socket_).connected_ = true; }
     io_error describe(std::error_code error) const;
@@ -210,7 +210,7 @@ class recv_batch_wait : public socket_io<recv_batch_wait> {
 public:
     recv_batch_wait(udp_socket& on, datagram_batch& into) noexcept
         : socket_io(on, opcode::recv_batch, into.batch_.get()) {}
-    bool start(cancel_scope& in, frame& who) noexcept;
+    bool start(cancel_scope& scope, frame& caller) noexcept;
     std::size_t finish() {
         batch().busy = false;
         return socket_io::finish();
@@ -231,7 +231,7 @@ class send_batch_wait : public in_turn<send_batch_wait> {
 public:
     send_batch_wait(udp_socket& on, datagram_batch& from) noexcept
         : in_turn(on, opcode::send_batch, from.batch_.get()) {}
-    bool start(cancel_scope& in, frame& who) noexcept;
+    bool start(cancel_scope& scope, frame& caller) noexcept;
     void finish() {
         tell_the_rest();
         in_turn::finish();

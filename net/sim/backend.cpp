@@ -282,7 +282,7 @@ std::int32_t machine_backend::attempt_once(descriptor& at, operation& op) {
 std::int64_t machine_backend::readable(int fd) const noexcept {
     const descriptor* at = find(fd);
     if (!at) return 0;
-    if (!at->is_stream()) return at->inbox.empty() ? -1 : 0;
+    if (!at->is_stream()) return at->received.empty() ? -1 : 0;
     if (!at->link) return 0;
     const stream_end& end = at->link->ends[at->end];
     const std::size_t arrived = at->link->pipes[1 - at->end].arrived;

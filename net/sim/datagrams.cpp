@@ -101,10 +101,10 @@ bool datagrams::arrive(machine& at, const address& from, const address& to,
     descriptor* socket = at.backend->datagram_socket_for(to, from);
     if (!socket) return false;
     if (socket->deaf) return true;
-    if (socket->inbox_bytes > socket->receive_buffer) return true;
+    if (socket->received_bytes > socket->receive_buffer) return true;
     // What the kernel counts: the bytes and the buffer's own bookkeeping.
-    socket->inbox_bytes += bytes.size() + 768;
-    socket->inbox.push_back({from, bytes});
+    socket->received_bytes += bytes.size() + 768;
+    socket->received.push_back({from, bytes});
     socket->home->retry(*socket, 0);
     return true;
 }
@@ -119,10 +119,10 @@ void datagrams::tell_unreachable(machine& sender, const address& from, const add
 
 std::int32_t datagrams::receive(descriptor& to, message& what) {
     if (to.pending_error != 0) return -std::exchange(to.pending_error, 0);
-    if (to.inbox.empty()) return to.deaf ? 0 : would_wait;
-    const received_datagram first = std::move(to.inbox.front());
-    to.inbox.pop_front();
-    to.inbox_bytes -= first.bytes.size() + 768;
+    if (to.received.empty()) return to.deaf ? 0 : would_wait;
+    const received_datagram first = std::move(to.received.front());
+    to.received.pop_front();
+    to.received_bytes -= first.bytes.size() + 768;
     std::size_t moved = 0;
     for (std::uint32_t i = 0; i < what.buffer_count; ++i) {
         const std::size_t count = std::min(what.buffers[i].size, first.bytes.size() - moved);
@@ -135,11 +135,11 @@ std::int32_t datagrams::receive(descriptor& to, message& what) {
 }
 
 std::int32_t datagrams::receive_batch(descriptor& to, message_batch& into, std::size_t most) {
-    if (to.inbox.empty() || to.pending_error != 0) {
+    if (to.received.empty() || to.pending_error != 0) {
         message nothing;
         return receive(to, nothing);
     }
-    for (into.count = 0; into.count < most && !to.inbox.empty(); ++into.count) {
+    for (into.count = 0; into.count < most && !to.received.empty(); ++into.count) {
         batch_item& item = into.items[into.count];
         item.bytes.size = into.room;
         item.error = 0;

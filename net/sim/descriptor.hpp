@@ -62,8 +62,8 @@ struct descriptor {
     std::deque<connection*> queue;  // established, not yet accepted
 
     // A datagram socket.
-    std::deque<received_datagram> inbox;
-    std::size_t inbox_bytes = 0;
+    std::deque<received_datagram> received;
+    std::size_t received_bytes = 0;
     address peer;
     bool has_peer = false;
     bool deaf = false;  // shutdown() of the receiving side

@@ -145,11 +145,11 @@ template <class T, class Waits>
 class channel<T, Waits>::send_wait : public Waits::wait {
 public:
     send_wait(channel& into, T&& item) : into_(into), item_(std::move(item)) {}
-    bool start(detail::cancel_scope& in, detail::frame& who) {
+    bool start(detail::cancel_scope& scope, detail::frame& caller) {
         static constexpr detail::wait_kind waiting{"channel send", &send_wait::on_cancel};
         const guard held(into_.waits_);
-        if (!in.cancelled() && !into_.closed_) taken_ = into_.put(item_);
-        return this->wait_in(into_.senders_, taken_ || into_.closed_, in, who, waiting);
+        if (!scope.cancelled() && !into_.closed_) taken_ = into_.put(item_);
+        return this->wait_in(into_.senders_, taken_ || into_.closed_, scope, caller, waiting);
     }
     bool finish() {
         this->settle();
@@ -167,11 +167,11 @@ template <class T, class Waits>
 class channel<T, Waits>::recv_wait : public Waits::wait {
 public:
     explicit recv_wait(channel& from) noexcept : from_(from) {}
-    bool start(detail::cancel_scope& in, detail::frame& who) {
+    bool start(detail::cancel_scope& scope, detail::frame& caller) {
         static constexpr detail::wait_kind waiting{"channel recv", &recv_wait::on_cancel};
         const guard held(from_.waits_);
-        if (!in.cancelled()) from_.get(item_);
-        return this->wait_in(from_.receivers_, item_ || from_.closed_, in, who, waiting);
+        if (!scope.cancelled()) from_.get(item_);
+        return this->wait_in(from_.receivers_, item_ || from_.closed_, scope, caller, waiting);
     }
     std::optional<T> finish() {
         this->settle();

@@ -115,7 +115,7 @@ public:
     using value_type = awaited_t<A>;
 
     explicit result_wait(A inner) : inner_(std::move(inner)) {}
-    bool start(cancel_scope& scope, frame& waiter) { return inner_.start(scope, waiter); }
+    bool start(cancel_scope& scope, frame& caller) { return inner_.start(scope, caller); }
 
     result<value_type> finish() {
         if constexpr (requires { inner_.try_finish(); }) {

@@ -34,9 +34,9 @@ private:
 class event::wait_type : public detail::list_wait {
 public:
     explicit wait_type(event& source) noexcept : source_(source) {}
-    bool start(detail::cancel_scope& in, detail::frame& who) noexcept {
+    bool start(detail::cancel_scope& scope, detail::frame& caller) noexcept {
         static constexpr detail::wait_kind waiting{"event", &on_cancel};
-        return wait_in(source_.waiters_, source_.set_, in, who, waiting);
+        return wait_in(source_.waiters_, source_.set_, scope, caller, waiting);
     }
     void finish() { settle(); }
 

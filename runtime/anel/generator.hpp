@@ -89,17 +89,17 @@ class async_generator<T>::next_wait {
 public:
     explicit next_wait(std::coroutine_handle<promise_type> source) noexcept : source_(source) {}
 
-    bool start(detail::cancel_scope& scope, detail::frame& waiter) {
-        if (!source_) detail::rule_broken("next() of a generator that was moved from", &waiter);
+    bool start(detail::cancel_scope& scope, detail::frame& caller) {
+        if (!source_) detail::rule_broken("next() of a generator that was moved from", &caller);
         promise_type& from = source_.promise();
         if (from.awaiter) {
-            detail::rule_broken("two tasks read one generator at the same time", &waiter,
+            detail::rule_broken("two tasks read one generator at the same time", &caller,
                                 from.awaiter);
         }
         refused_ = scope.cancelled();
         if (refused_ || source_.done()) return false;
         from.scope = &scope;
-        from.awaiter = &waiter;
+        from.awaiter = &caller;
         scope.owner().transfer(from, scope);
         return true;
     }

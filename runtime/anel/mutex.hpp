@@ -45,10 +45,10 @@ private:
 class semaphore::acquire_wait : public detail::list_wait {
 public:
     explicit acquire_wait(semaphore& from) noexcept : from_(from) {}
-    bool start(detail::cancel_scope& in, detail::frame& who) noexcept {
+    bool start(detail::cancel_scope& scope, detail::frame& caller) noexcept {
         static constexpr detail::wait_kind waiting{"semaphore", &on_cancel};
-        const bool at_once = !in.cancelled() && from_.try_acquire();
-        return wait_in(from_.waiters_, at_once, in, who, waiting);
+        const bool at_once = !scope.cancelled() && from_.try_acquire();
+        return wait_in(from_.waiters_, at_once, scope, caller, waiting);
     }
     void finish() { settle(); }
 
@@ -95,8 +95,8 @@ private:
 class mutex::lock_wait {
 public:
     explicit lock_wait(mutex& wanted) noexcept : wanted_(wanted), permit_(wanted.permit_) {}
-    bool start(detail::cancel_scope& in, detail::frame& who) noexcept {
-        return permit_.start(in, who);
+    bool start(detail::cancel_scope& scope, detail::frame& caller) noexcept {
+        return permit_.start(scope, caller);
     }
     guard finish() {
         permit_.finish();

@@ -40,7 +40,7 @@ void withdraw_from(mailbox& box, posted& call) noexcept;
 /// Runs functions on a loop's thread. A value; copy it to other threads. It may outlive the loop.
 class poster {
 public:
-    explicit poster(std::shared_ptr<detail::mailbox> box) noexcept : box_(std::move(box)) {}
+    explicit poster(std::shared_ptr<detail::mailbox> box) noexcept : mailbox_(std::move(box)) {}
 
     /// Queues `function` to be called on the loop's thread, in the order of posting.
     /// Returns  false when the loop has ended, and true when it was queued. What the loop has not
@@ -49,24 +49,24 @@ public:
     /// Thread   any.
     template <class Function>
     bool operator()(Function function) const {
-        return detail::post_to(*box_, new detail::posted_call<Function>(std::move(function)));
+        return detail::post_to(*mailbox_, new detail::posted_call<Function>(std::move(function)));
     }
 
 private:
-    std::shared_ptr<detail::mailbox> box_;
+    std::shared_ptr<detail::mailbox> mailbox_;
 };
 
 /// The poster of the loop that runs this task: `auto post = co_await get_poster();`
 class get_poster {
 public:
     bool start(detail::cancel_scope& scope, detail::frame&) {
-        box_ = scope.owner().inbox();
+        mailbox_ = scope.owner().mailbox();
         return false;
     }
-    poster finish() { return poster(std::move(box_)); }
+    poster finish() { return poster(std::move(mailbox_)); }
 
 private:
-    std::shared_ptr<detail::mailbox> box_;
+    std::shared_ptr<detail::mailbox> mailbox_;
 };
 
 }  // namespace anel

@@ -81,15 +81,15 @@ std::ostream& operator<<(std::ostream& out, const backend_report& report);
 class current_backend {
 public:
     bool start(detail::cancel_scope& scope, detail::frame&) noexcept {
-        waiter_ = &scope.owner().waiter();
+        backend_ = &scope.owner().backend();
         return false;
     }
     backend_report finish() const {
-        return {waiter_->kind(), name_of(waiter_->kind()), waiter_->reason()};
+        return {backend_->kind(), name_of(backend_->kind()), backend_->reason()};
     }
 
 private:
-    detail::backend* waiter_ = nullptr;
+    detail::backend* backend_ = nullptr;
 };
 
 }  // namespace anel

@@ -12,7 +12,7 @@ namespace detail {
 class signal_wait : public list_wait {
 public:
     explicit signal_wait(int number) noexcept : number_(number) {}
-    bool start(cancel_scope& in, frame& who);
+    bool start(cancel_scope& scope, frame& caller);
     void finish();
 
 private:

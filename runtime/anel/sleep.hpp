@@ -15,7 +15,7 @@ public:
     explicit sleep_wait(time_point deadline) noexcept
         : timer(&sleep_wait::on_fire), deadline_(deadline), absolute_(true) {}
 
-    bool start(cancel_scope& in, frame& who) noexcept;
+    bool start(cancel_scope& scope, frame& caller) noexcept;
     void finish();
 
 private:
@@ -31,15 +31,15 @@ private:
 
 class yield_wait : public suspension {
 public:
-    bool start(cancel_scope& in, frame& who) noexcept {
+    bool start(cancel_scope& scope, frame& caller) noexcept {
         static constexpr wait_kind yielding{"yield", nullptr};
-        if (!in.begin_wait(*this, who, yielding)) return false;
-        in.owner().ready(*this);
+        if (!scope.begin_wait(*this, caller, yielding)) return false;
+        scope.owner().ready(*this);
         return true;
     }
     void finish() {
-        if (!scope) throw task_cancelled{};
-        scope->end_wait(*this);
+        if (!wait_scope) throw task_cancelled{};
+        wait_scope->end_wait(*this);
     }
 };
 

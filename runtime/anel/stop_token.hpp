@@ -35,7 +35,7 @@ public:
         if (token_.stop_requested()) {
             stop();
         } else if (token_.stop_possible()) {
-            home_ = scope.owner().inbox();
+            mailbox_ = scope.owner().mailbox();
             take = [](posted* self, bool run) noexcept {
                 if (run) static_cast<stop_rule*>(self)->stop();
             };
@@ -46,14 +46,14 @@ public:
     void disarm() noexcept {
         if (!callback_) return;
         callback_.reset();  // waits for a call that another thread is in the middle of
-        if (!fired_) withdraw_from(*home_, *this);
+        if (!fired_) withdraw_from(*mailbox_, *this);
     }
     [[noreturn]] static void raise() { throw_errno(ECANCELED, "stop requested", {}); }
 
 private:
     struct request {
         stop_rule& rule;
-        void operator()() const noexcept { post_to(*rule.home_, &rule); }
+        void operator()() const noexcept { post_to(*rule.mailbox_, &rule); }
     };
     void stop() noexcept {
         fired_ = true;
@@ -62,7 +62,7 @@ private:
 
     std::stop_token token_;
     cancel_scope* scope_ = nullptr;
-    std::shared_ptr<mailbox> home_;
+    std::shared_ptr<mailbox> mailbox_;
     std::optional<std::stop_callback<request>> callback_;
     bool fired_ = false;
 };

@@ -115,16 +115,16 @@ public:
         return false;
     }
 
-    bool start(detail::cancel_scope& scope, detail::frame& waiter) {
+    bool start(detail::cancel_scope& scope, detail::frame& caller) {
         if (!handle_)
-            detail::rule_broken("a task is awaited that was moved from or awaited before", &waiter);
+            detail::rule_broken("a task is awaited that was moved from or awaited before", &caller);
         promise_type& child = handle_.promise();
         if (child.scope) {
-            detail::rule_broken("a task is awaited by two others", &waiter, child.awaiter);
+            detail::rule_broken("a task is awaited by two others", &caller, child.awaiter);
         }
         if (scope.cancelled()) return false;
         child.scope = &scope;
-        child.awaiter = &waiter;
+        child.awaiter = &caller;
         scope.owner().transfer(child, scope);
         return true;
     }
@@ -175,7 +175,7 @@ template <class T>
 class error_of {
 public:
     explicit error_of(task<T> inner) noexcept : inner_(std::move(inner)) {}
-    bool start(cancel_scope& scope, frame& waiter) { return inner_.start(scope, waiter); }
+    bool start(cancel_scope& scope, frame& caller) { return inner_.start(scope, caller); }
     std::exception_ptr finish() { return inner_.finish_with_error(); }
 
 private:

@@ -164,7 +164,7 @@ public:
     class join_wait : public detail::suspension {
     public:
         explicit join_wait(task_group& group) noexcept : group_(group) {}
-        bool start(detail::cancel_scope& in, detail::frame& who) noexcept;
+        bool start(detail::cancel_scope& scope, detail::frame& caller) noexcept;
         void finish() noexcept;
 
     private:
@@ -197,7 +197,7 @@ template <awaitable A>
 class in_scope {
 public:
     in_scope(cancel_scope& scope, A inner) : scope_(scope), inner_(std::move(inner)) {}
-    bool start(cancel_scope&, frame& waiter) { return inner_.start(scope_, waiter); }
+    bool start(cancel_scope&, frame& caller) { return inner_.start(scope_, caller); }
     decltype(auto) finish() { return inner_.finish(); }
 
 private:

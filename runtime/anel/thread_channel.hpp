@@ -37,12 +37,12 @@ class thread_wait : public suspension, private posted {
 public:
     thread_wait() noexcept = default;
     thread_wait(thread_wait&& other) noexcept : suspension(), posted() {
-        ANEL_ASSERT(!other.scope);
+        ANEL_ASSERT(!other.wait_scope);
     }
 
 protected:
     /// Begins to wait in `list`, unless `at_once`; the lock is held. Returns what start() returns.
-    bool wait_in(thread_wait_list& list, bool at_once, cancel_scope& in, frame& who,
+    bool wait_in(thread_wait_list& list, bool at_once, cancel_scope& scope, frame& caller,
                  const wait_kind& what);
     /// Ends the wait. Errors: task_cancelled when nothing was granted.
     void settle();
@@ -56,7 +56,7 @@ private:
     thread_wait* previous_ = nullptr;
     thread_wait* following_ = nullptr;
     bool granted_ = false;
-    std::shared_ptr<mailbox> home_;
+    std::shared_ptr<mailbox> mailbox_;
 };
 
 /// What a channel between threads is made of.

@@ -26,11 +26,11 @@ public:
     ruled(ruled&& other) noexcept
         : rule_(std::move(other.rule_)), inner_(std::move(other.inner_)) {}
 
-    bool start(cancel_scope& scope, frame& waiter) {
+    bool start(cancel_scope& scope, frame& caller) {
         scope_.open(scope);
         try {
             rule_.arm(scope_);
-            return inner_.start(scope_, waiter);
+            return inner_.start(scope_, caller);
         } catch (...) {
             leave();
             throw;
@@ -97,10 +97,10 @@ public:
     explicit shield_wait(A inner) : inner_(std::move(inner)) {}
     shield_wait(shield_wait&& other) noexcept : inner_(std::move(other.inner_)) {}
 
-    bool start(cancel_scope& scope, frame& waiter) {
+    bool start(cancel_scope& scope, frame& caller) {
         scope_.open(scope, cancel_scope::shield::yes);
         try {
-            return inner_.start(scope_, waiter);
+            return inner_.start(scope_, caller);
         } catch (...) {
             scope_.close();
             throw;

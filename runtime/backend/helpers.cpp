@@ -101,7 +101,7 @@ struct helper_crew::shared {
     std::list<job> running;  // spliced from queued: no allocation where nobody could be told
     op_queue ended;
     std::atomic<bool> any_ended{false};
-    backend* waiter = nullptr;  // null once the object is gone
+    backend* to_wake = nullptr;  // null once the object is gone
     std::vector<std::thread> threads;
     std::size_t idle = 0;
     std::size_t left_behind = 0;  // threads in a lookup whose operation has ended
@@ -111,7 +111,7 @@ struct helper_crew::shared {
         op.result = result;
         ended.push(op);
         any_ended.store(true, std::memory_order_release);
-        waiter->wake();
+        to_wake->wake();
     }
 
     // A helper's life. `self` keeps the state alive for a thread that was left behind.
@@ -139,8 +139,8 @@ struct helper_crew::shared {
     }
 };
 
-helper_crew::helper_crew(backend& waiter, std::uint32_t threads) noexcept
-    : waiter_(waiter), threads_max_(std::max(1U, threads)) {}
+helper_crew::helper_crew(backend& of, std::uint32_t threads) noexcept
+    : backend_(of), threads_max_(std::max(1U, threads)) {}
 
 helper_crew::~helper_crew() {
     if (!shared_) return;
@@ -148,7 +148,7 @@ helper_crew::~helper_crew() {
     {
         const std::lock_guard lock(shared_->mutex);
         shared_->stopping = true;
-        shared_->waiter = nullptr;
+        shared_->to_wake = nullptr;
         left_behind = !shared_->running.empty();
     }
     shared_->changed.notify_all();
@@ -180,7 +180,7 @@ std::int32_t helper_crew::start(operation& op) noexcept {
     try {
         if (!shared_) {
             shared_ = std::make_shared<shared>();
-            shared_->waiter = &waiter_;
+            shared_->to_wake = &backend_;
         }
         std::list<job> next;
         next.push_back({&op});

@@ -25,7 +25,7 @@ public:
     static constexpr std::size_t replacements_max = 12;
     static constexpr std::size_t queued_max = 256;
 
-    helper_crew(backend& waiter, std::uint32_t threads) noexcept;
+    helper_crew(backend& of, std::uint32_t threads) noexcept;
     helper_crew(const helper_crew&) = delete;
     helper_crew& operator=(const helper_crew&) = delete;
     ~helper_crew();
@@ -39,17 +39,17 @@ private:
     void add_thread_if_needed() noexcept;
     bool unqueue_or_leave(operation& op) noexcept;
 
-    backend& waiter_;
+    backend& backend_;
     std::size_t threads_max_;
     std::shared_ptr<shared> shared_;  // made at the first start()
 };
 
 class helper_threads {
 public:
-    helper_threads(backend& waiter, std::uint32_t threads_of_each_kind) noexcept
-        : calls_(waiter, threads_of_each_kind),
-          disks_(waiter, threads_of_each_kind),
-          names_(waiter, threads_of_each_kind) {}
+    helper_threads(backend& of, std::uint32_t threads_of_each_kind) noexcept
+        : calls_(of, threads_of_each_kind),
+          disks_(of, threads_of_each_kind),
+          names_(of, threads_of_each_kind) {}
 
     /// Takes a `call` or `resolve`. Returns 0, or -errno when it cannot be queued.
     std::int32_t start(operation& op) noexcept { return crew_of(op).start(op); }

@@ -14,8 +14,8 @@
 
 namespace anel::detail {
 
-loop::loop(std::unique_ptr<backend> waiter)
-    : backend_(std::move(waiter)),
+loop::loop(std::unique_ptr<detail::backend> with)
+    : backend_(std::move(with)),
       frames_(std::make_unique<frame_pool>()),
       process_(process_id()),
       life_(new loop_ref::life{this, backend_->kind() != backend_kind::sim}) {}
@@ -24,9 +24,9 @@ loop::~loop() {
     ANEL_ASSERT(!running_);
     ANEL_ASSERT(ready_.empty());
     ANEL_ASSERT(backend_->in_flight() == 0);
-    if (inbox_) {
-        inbox_->close();
-        inbox_->discard_all();
+    if (mailbox_) {
+        mailbox_->close();
+        mailbox_->discard_all();
     }
     life_->owner = nullptr;
     loop_ref::release(life_);
@@ -115,20 +115,20 @@ void loop::wait() {
     const bool posted = take_posted();
     bool sleep = !posted && ready_.empty();
     if (sleep && spin_ > duration::zero() && found_by_spinning()) sleep = false;
-    if (sleep && inbox_) sleep = inbox_->may_sleep();
+    if (sleep && mailbox_) sleep = mailbox_->may_sleep();
     collect_until(sleep ? timers_.next_deadline() : time_point::min());
 }
 
 void loop::collect_until(time_point until) {
     backend_->wait(until, ready_);
-    if (inbox_) inbox_->awake();
+    if (mailbox_) mailbox_->awake();
     if (!timers_.empty()) counters_.timers_fired += timers_.fire_due(now(), timers_per_turn);
 }
 
 void loop::collect() {
     ANEL_ASSERT(!running_);
     frame_pool* outer = frame_pool::install(frames_.get());  // what was posted may spawn
-    if (inbox_) inbox_->awake();
+    if (mailbox_) mailbox_->awake();
     take_posted();
     collect_until(time_point::min());
     frame_pool::install(outer);
@@ -144,7 +144,7 @@ step_result loop::run_once() {
     ready_.splice(batch);
     frame_pool::install(outer);
     running_ = false;
-    const bool sleep = ready_.empty() && (!inbox_ || inbox_->may_sleep());
+    const bool sleep = ready_.empty() && (!mailbox_ || mailbox_->may_sleep());
     return {sleep ? timers_.next_deadline() : time_point::min(), spent_};
 }
 
@@ -160,7 +160,7 @@ bool loop::found_by_spinning() {
     const time_point end = std::min(after(now(), spin_), timers_.next_deadline());
     do {
         backend_->wait(time_point::min(), ready_);
-        if (!ready_.empty() || (inbox_ && inbox_->filled())) {
+        if (!ready_.empty() || (mailbox_ && mailbox_->filled())) {
             spin_failures_ = 0;
             return true;
         }
@@ -227,16 +227,16 @@ loop_counters loop::counters() const noexcept {
 
 std::int64_t loop::frames_alive() const noexcept { return frames_->alive(); }
 
-std::shared_ptr<mailbox> loop::inbox() {
-    if (!inbox_) inbox_ = std::make_shared<mailbox>(*backend_);
-    return inbox_;
+std::shared_ptr<mailbox> loop::mailbox() {
+    if (!mailbox_) mailbox_ = std::make_shared<detail::mailbox>(*backend_);
+    return mailbox_;
 }
 
 bool loop::take_posted() {
-    if (!inbox_) return false;
+    if (!mailbox_) return false;
     std::uint32_t taken = 0;
     while (taken < posted_per_turn) {
-        posted* call = inbox_->take();
+        posted* call = mailbox_->take();
         if (!call) break;
         taken += 1;
         call->take(call, true);
@@ -247,7 +247,7 @@ bool loop::take_posted() {
 const wait_kind& wait_kind_of(opcode code) noexcept {
     static constexpr auto cancel = [](suspension& wait) noexcept {
         auto& op = static_cast<operation&>(wait);
-        if (op.state == op_state::in_flight) wait.scope->owner().cancel(op);
+        if (op.state == op_state::in_flight) wait.wait_scope->owner().cancel(op);
     };
     static constexpr wait_kind control{"control", nullptr};  // done before anybody could cancel it
     static constexpr std::array<wait_kind, 13> kinds{{

@@ -9,12 +9,12 @@ namespace anel::detail {
 bool mailbox::post(posted* call) noexcept {
     {
         const std::lock_guard lock(mutex_);
-        if (waiter_) {
+        if (backend_) {
             (first_ ? last_->next : first_) = call;
             last_ = call;
             filled_.store(true);
             // Under the lock: close() waits for it, so the backend is still there.
-            if (sleeping_.load()) waiter_->wake();
+            if (sleeping_.load()) backend_->wake();
             return true;
         }
     }
@@ -56,7 +56,7 @@ bool mailbox::may_sleep() noexcept {
 
 void mailbox::close() noexcept {
     const std::lock_guard lock(mutex_);
-    waiter_ = nullptr;
+    backend_ = nullptr;
 }
 
 void mailbox::discard_all() noexcept {

@@ -16,7 +16,7 @@ namespace anel::detail {
 
 class mailbox {
 public:
-    explicit mailbox(backend& waiter) noexcept : waiter_(&waiter) {}
+    explicit mailbox(backend& of) noexcept : backend_(&of) {}
     mailbox(const mailbox&) = delete;
     mailbox& operator=(const mailbox&) = delete;
     ~mailbox() { discard_all(); }
@@ -41,7 +41,7 @@ public:
 
 private:
     std::mutex mutex_;
-    backend* waiter_;  // null once the loop is gone
+    backend* backend_;  // null once the loop is gone
     posted* first_ = nullptr;
     posted* last_ = nullptr;
     posted* taken_ = nullptr;  // the loop's, all at once: older than first_

@@ -33,18 +33,18 @@ void task_group::child_ended() noexcept {
     if (live_ == 0 && joiner_) scope_.owner().ready(*std::exchange(joiner_, nullptr));
 }
 
-bool task_group::join_wait::start(cancel_scope& in, frame& who) noexcept {
+bool task_group::join_wait::start(cancel_scope& scope, frame& caller) noexcept {
     static constexpr wait_kind joining{"join", nullptr};
     if (group_.live_ == 0) return false;
     ANEL_ASSERT(group_.joiner_ == nullptr);
-    in.begin_uncancellable_wait(*this, who, joining);
+    scope.begin_uncancellable_wait(*this, caller, joining);
     group_.joiner_ = this;
     suspended_ = true;
     return true;
 }
 
 void task_group::join_wait::finish() noexcept {
-    if (suspended_) scope->end_wait(*this);
+    if (suspended_) wait_scope->end_wait(*this);
 }
 
 }  // namespace anel

@@ -12,23 +12,23 @@ void thread_wait_list::grant_first() noexcept {
     unlink(item);
     item.granted_ = true;
     // Once posted the waiter may be gone, and its loop too: the mailbox is kept until post() ended.
-    const std::shared_ptr<mailbox> home = std::move(item.home_);
-    post_to(*home, &item);
+    const std::shared_ptr<mailbox> to = std::move(item.mailbox_);
+    post_to(*to, &item);
 }
 
-bool thread_wait::wait_in(thread_wait_list& list, bool at_once, cancel_scope& in, frame& who,
+bool thread_wait::wait_in(thread_wait_list& list, bool at_once, cancel_scope& scope, frame& caller,
                           const wait_kind& what) {
-    if (!at_once) home_ = in.owner().inbox();  // may throw: before anything is recorded
-    if (!in.begin_wait(*this, who, what)) return false;
+    if (!at_once) mailbox_ = scope.owner().mailbox();  // may throw: before anything is recorded
+    if (!scope.begin_wait(*this, caller, what)) return false;
     granted_ = at_once;
     if (at_once) {
-        if (in.owner().may_go_on()) return false;
-        in.owner().ready(*this);
+        if (scope.owner().may_go_on()) return false;
+        scope.owner().ready(*this);
         return true;
     }
     take = [](posted* self, bool run) noexcept {
         auto& wait = *static_cast<thread_wait*>(self);
-        if (run) wait.scope->owner().ready(wait);
+        if (run) wait.wait_scope->owner().ready(wait);
     };
     lock_ = &list.lock();
     list.link(*this);
@@ -36,7 +36,7 @@ bool thread_wait::wait_in(thread_wait_list& list, bool at_once, cancel_scope& in
 }
 
 void thread_wait::settle() {
-    if (scope) scope->end_wait(*this);
+    if (wait_scope) wait_scope->end_wait(*this);
     if (!granted_) throw task_cancelled{};
 }
 
@@ -46,7 +46,7 @@ void thread_wait::on_cancel(suspension& wait) noexcept {
     const std::lock_guard held(*self.lock_);
     if (!self.list_) return;  // granted before the cancel: that stands, and is on its way
     self.list_->unlink(self);
-    self.scope->owner().ready(self);
+    self.wait_scope->owner().ready(self);
 }
 
 }  // namespace anel::detail

@@ -8,7 +8,7 @@ void list_wait::on_cancel(suspension& wait) noexcept {
     auto& self = static_cast<list_wait&>(wait);
     if (!self.list_) return;  // granted before the cancel: that stands
     self.list_->unlink(self);
-    self.scope->owner().ready(self);
+    self.wait_scope->owner().ready(self);
 }
 
 }  // namespace anel::detail

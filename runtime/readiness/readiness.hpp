@@ -83,11 +83,11 @@ public:
     void wait(time_point until, op_queue& done) noexcept override {
         helpers_.collect(ended_);
         // Nothing sleeps while something has ended, but the kernel is asked all the same: a busy
-        // program must not starve what arrives.
-        if (!chunkless_.empty() && chunks().any_free()) hungry_.splice(chunkless_);
-        if (!numb_.empty() && now() >= numb_until_) hungry_.splice(numb_);
+        // program must not hold up what arrives.
+        if (!chunkless_.empty() && chunks().any_free()) retry_.splice(chunkless_);
+        if (!numb_.empty() && now() >= numb_until_) retry_.splice(numb_);
         if (!numb_.empty()) until = std::min(until, numb_until_);
-        if (!ended_.empty() || !hungry_.empty()) until = time_point::min();
+        if (!ended_.empty() || !retry_.empty()) until = time_point::min();
         const auto tell = [this](int fd, bool readable, bool writable, bool hung_up) {
             if (fd == waker_.descriptor()) return waker_.clear();
             on_ready(fd, readable, writable, hung_up);
@@ -97,7 +97,7 @@ public:
         do {
             counters_.waits += 1;
         } while (!poller_.wait(until, now(), tell));
-        feed_hungry();
+        retry_parked();
         helpers_.collect(ended_);
         while (suspension* ended = ended_.pop()) finished(static_cast<operation&>(*ended), done);
     }
@@ -110,7 +110,7 @@ private:
     struct slot {
         operation* parked[2] = {};  // [0] taking something in, [1] moving something out
         bool exhausted[2] = {};     // the last try left nothing behind: do not try, park
-        bool hungry[2] = {};        // in hungry_, chunkless_ or numb_: is tried without being told
+        bool retry[2] = {};         // in retry_, chunkless_ or numb_: is tried without being told
         bool internet = false;      // a TCP socket: only there a short read means that it is empty
         bool hung_up = false;       // an end, an error or urgent data: then not even there
         bool watched = false;       // with edges: the poller knows the descriptor
@@ -125,7 +125,7 @@ private:
             // A batch is tried after the poller was asked: it may be 64 datagrams every time, and
             // nothing else would get its turn.
             const std::int32_t result =
-                op.code == opcode::recv_batch ? be_hungry(op, place) : try_now(op, place);
+                op.code == opcode::recv_batch ? retry_later(op, place) : try_now(op, place);
             if (result != would_wait) return result;
         }
         parked = &op;
@@ -142,8 +142,8 @@ private:
 
     void unpark(operation& op, slot& place) noexcept {
         place.parked[is_outgoing(op.code)] = nullptr;
-        if (!std::exchange(place.hungry[is_outgoing(op.code)], false)) return;
-        if (!hungry_.remove(op) && !chunkless_.remove(op)) numb_.remove(op);
+        if (!std::exchange(place.retry[is_outgoing(op.code)], false)) return;
+        if (!retry_.remove(op) && !chunkless_.remove(op)) numb_.remove(op);
     }
 
     slot& slot_of(int fd) {
@@ -186,7 +186,7 @@ private:
             return std::exchange(place.late_error, 0);
         const bool lending = op.code == opcode::recv_chunk;
         if (lending && !lend(op)) {
-            place.hungry[0] = true;  // until a chunk comes back
+            place.retry[0] = true;  // until a chunk comes back
             chunkless_.push(op);
             return would_wait;
         }
@@ -196,7 +196,7 @@ private:
         const effort done = effort_of(op, before, result);
         made_calls(done.calls, done.bytes);
         if (lending && result <= 0) give_back(op.data);
-        if (result == had_its_share) return be_hungry(op, place);
+        if (result == had_its_share) return retry_later(op, place);
         if (op.code == opcode::accept && result >= 0 && place.internet) {
             is_internet(result);  // may move the slots: `place` is not used after it
             return result;
@@ -221,9 +221,9 @@ private:
                batch.late_error == 0;
     }
 
-    std::int32_t be_hungry(operation& op, slot& place) noexcept {
-        place.hungry[is_outgoing(op.code)] = true;
-        hungry_.push(op);
+    std::int32_t retry_later(operation& op, slot& place) noexcept {
+        place.retry[is_outgoing(op.code)] = true;
+        retry_.push(op);
         return would_wait;
     }
 
@@ -248,8 +248,8 @@ private:
     void pause_those_told_in_vain(slot& place) noexcept {
         for (const std::size_t direction : {0U, 1U}) {
             operation* op = place.parked[direction];
-            if (!op || place.hungry[direction]) continue;
-            place.hungry[direction] = true;
+            if (!op || place.retry[direction]) continue;
+            place.retry[direction] = true;
             if (numb_.empty()) numb_until_ = after(now(), pause_after_error);
             numb_.push(*op);
         }
@@ -258,7 +258,7 @@ private:
     void advance_parked(slot& place, std::size_t direction) noexcept {
         place.exhausted[direction] = false;
         operation* op = place.parked[direction];
-        if (!op || place.hungry[direction]) return;
+        if (!op || place.retry[direction]) return;
         place.parked[direction] = nullptr;
         const std::int32_t result = try_now(*op, place);
         if (result == would_wait) {
@@ -271,29 +271,30 @@ private:
 
     // Those that moved their share last time go on; others have had their turn in between. As many
     // as a turn can bear: what has just become ready need not wait for all of them.
-    void feed_hungry() noexcept {
+    void retry_parked() noexcept {
         constexpr std::uint32_t bearable = 1024;
         const std::uint32_t before = cost();
         op_queue again;
-        again.splice(hungry_);
+        again.splice(retry_);
         while (suspension* item = cost() - before < bearable ? again.pop() : nullptr) {
             auto& op = static_cast<operation&>(*item);
             slot& place = slot_of(op.fd);
-            place.hungry[is_outgoing(op.code)] = false;
+            place.retry[is_outgoing(op.code)] = false;
             const int fd = op.fd;
             advance_parked(place, is_outgoing(op.code));
             if (!Poller::edges) watch(fd, slot_of(fd));
         }
-        again.splice(hungry_);
-        hungry_.splice(again);
+        again.splice(retry_);
+        retry_.splice(again);
     }
 
     int watch(int fd, slot& place) {
         if (Poller::edges && place.watched) return 0;
         if (Poller::edges) made_calls(1);
-        // Who is hungry is tried again anyway. Told of it, a poller without edges would not sleep.
-        const int error = poller_.watch(fd, place.parked[0] && !place.hungry[0],
-                                        place.parked[1] && !place.hungry[1]);
+        // An operation in one of the queues is tried again anyway. Asked for it as well, a poller
+        // without edges would not sleep.
+        const int error = poller_.watch(fd, place.parked[0] && !place.retry[0],
+                                        place.parked[1] && !place.retry[1]);
         place.watched = error == 0;
         return error;
     }
@@ -303,7 +304,7 @@ private:
     Poller poller_;
     std::vector<slot> slots_;
     op_queue ended_;
-    op_queue hungry_;     // parked, and to be tried again without waiting
+    op_queue retry_;      // parked, and to be tried again without waiting
     op_queue chunkless_;  // parked, and to be tried again once a chunk has come back
     op_queue numb_;       // parked, and to be tried again after a pause
     time_point numb_until_{};

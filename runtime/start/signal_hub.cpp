@@ -104,13 +104,13 @@ signal_hub::~signal_hub() {
     }
 }
 
-bool signal_wait::start(cancel_scope& in, frame& who) {
+bool signal_wait::start(cancel_scope& scope, frame& caller) {
     static constexpr wait_kind waiting{"signal", &on_cancel};
-    signal_hub* hub = in.owner().signals();
+    signal_hub* hub = scope.owner().signals();
     error_ = hub ? -hub->watch(number_) : EOPNOTSUPP;
     if (error_ != 0) return false;
-    const bool at_once = !in.cancelled() && hub->take_pending(number_);
-    return wait_in(hub->waiters(number_), at_once, in, who, waiting);
+    const bool at_once = !scope.cancelled() && hub->take_pending(number_);
+    return wait_in(hub->waiters(number_), at_once, scope, caller, waiting);
 }
 
 void signal_wait::finish() {

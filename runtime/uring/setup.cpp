@@ -1,8 +1,9 @@
 // setup.cpp: how a ring starts: from the best that kernels have to what this one lets us
 // have, or not at all, with the reason; and how it goes.
 //
-// Only functions of liburing are used, and of them those that version 2.3 has: what its structures
-// hold differs between versions, and a program may run beside another than it was built with.
+// Only functions that liburing 2.3 has are used, and of its structures sq.kflags alone, where the
+// kernel says what it has to tell: the rest differs between versions, and a program may run beside
+// another than it was built with.
 // SPDX-License-Identifier: MIT
 #include "runtime/uring/uring.hpp"
 
@@ -157,7 +158,7 @@ void uring::try_each_opcode() {
 // have ended first, and nothing of ours is the kernel's when the memory goes.
 uring::~uring() {
     ANEL_ASSERT(in_flight() == 0);
-    for (int fd = 0; fd < inboxes_.end(); ++fd) empty_inbox(fd);
+    for (int fd = 0; fd < all_unread_.end(); ++fd) drop_unread(fd);
     offers_.close(ring_);
     io_uring_sqe* sqe = waker_armed_ ? next_sqe() : nullptr;
     if (sqe) {

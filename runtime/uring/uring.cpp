@@ -67,7 +67,7 @@ io_uring_sqe* uring::next_sqe() noexcept {
 
 bool uring::submit(operation& op) noexcept {
     if (finishes_inline(op.code)) {
-        if (op.code == opcode::close) empty_inbox(op.fd);
+        if (op.code == opcode::close) drop_unread(op.fd);
         made_calls(1);
         return finished_inline(op, control_call(op, blocking::yes));
     }
@@ -78,7 +78,7 @@ bool uring::submit(operation& op) noexcept {
     }
     if (op.fd < 0) return finished_inline(op, -EBADF);
     if (moves_nothing(op)) return finished_inline(op, 0);
-    if (belongs_to_inbox(op)) return ask_inbox(op);
+    if (belongs_to_unread(op)) return ask_unread(op);
     if (goes_at_once(op)) {
         const std::int32_t result = attempt_here(op);
         if (result > would_wait) return finished_inline(op, result);
@@ -187,7 +187,7 @@ void uring::cancel(operation& op) noexcept {
     }
     // Where nothing waits any more it has ended, in this turn, while a close waited for the end of
     // its own receive: that result wins. Or the kernel has sent all of it and still reads it.
-    if (leave_inbox(op) || starved_.remove(op)) {
+    if (leave_unread(op) || starved_.remove(op)) {
         op.flags &= ~in_starved;
         op.result = -ECANCELED;
         if (op.owed == 0) ended_.push(op);
@@ -214,7 +214,7 @@ void uring::flush_waiting() noexcept {
         unsent_cancels_.pop();
         if (arrived) owed_one_less(op);
     }
-    feed_starving();
+    arm_chunkless();
     while (suspension* first = starved_.front()) {
         if (!prepare(static_cast<operation&>(*first))) break;
         starved_.pop();
@@ -263,7 +263,7 @@ void uring::wait(time_point until, op_queue& done) noexcept {
     if (!being_cancelled_.empty()) until = std::min(until, ask_again_at_);
     // What the kernel has not been told of cannot wake a sleeper.
     const bool all_told =
-        waker_armed_ && starved_.empty() && unsent_cancels_.empty() && !can_feed_more();
+        waker_armed_ && starved_.empty() && unsent_cancels_.empty() && !can_arm_chunkless();
     bool may_sleep =
         until != time_point::min() && all_told && ended_.empty() && io_uring_cq_ready(&ring_) == 0;
     duration patience = forever;

@@ -4,7 +4,7 @@
 // counts the completions that the kernel still has to post for it: its own, that of its cancel, and
 // notices, one per zero-copy send, that its memory is read no more. Only at zero is it done, so a
 // late completion can never hit whatever lives at that address next. An operation in flight is in
-// the kernel, or in starved_, or waits at an inbox, whose receive belongs to the descriptor, or
+// the kernel, or in starved_, or waits for bytes from a receive that belongs to the descriptor, or
 // waits for notices only, or has ended, in ended_.
 //
 // Knows: liburing. Must not know: coroutines.
@@ -12,7 +12,7 @@
 #pragma once
 
 #include "runtime/backend/helpers.hpp"
-#include "runtime/backend/inbox.hpp"
+#include "runtime/backend/unread.hpp"
 #include "runtime/system/posix.hpp"
 #include "runtime/uring/chunks.hpp"
 
@@ -84,21 +84,22 @@ private:
     }
 
     // receive.cpp: receives that belong to a descriptor, not to an operation.
-    bool belongs_to_inbox(const operation& op) noexcept;
-    bool ask_inbox(operation& op) noexcept;
-    bool leave_inbox(const operation& op) noexcept;
-    void empty_inbox(int fd) noexcept;
-    void open_inboxes();
-    bool serve(inbox& box, operation& op) noexcept;
-    void arm(int fd, inbox& box, io_uring_sqe* sqe) noexcept;
-    void disarm(int fd, inbox& box) noexcept;
-    void starve(int fd, inbox& box) noexcept;
-    void feed_starving() noexcept;
-    bool can_feed_more() noexcept;
+    bool belongs_to_unread(const operation& op) noexcept;
+    bool ask_unread(operation& op) noexcept;
+    bool leave_unread(const operation& op) noexcept;
+    void drop_unread(int fd) noexcept;
+    void open_unread();
+    bool give_unread(unread_bytes& unread, operation& op) noexcept;
+    void arm(int fd, unread_bytes& unread, io_uring_sqe* sqe) noexcept;
+    void disarm(int fd, unread_bytes& unread) noexcept;
+    void wait_for_chunk(int fd, unread_bytes& unread) noexcept;
+    void arm_chunkless() noexcept;
+    bool can_arm_chunkless() noexcept;
     void received(int fd, std::int32_t result, std::uint32_t flags) noexcept;
     void disarmed(int fd, std::int32_t answer) noexcept;
-    void keep(inbox& box, std::uint16_t chunk, std::byte* data, std::uint32_t size) noexcept;
-    std::int32_t receive_now(int fd, inbox& box) noexcept;
+    void keep(unread_bytes& unread, std::uint16_t chunk, std::byte* data,
+              std::uint32_t size) noexcept;
+    std::int32_t receive_now(int fd, unread_bytes& unread) noexcept;
 
     static constexpr duration forever = duration::max();
 
@@ -113,12 +114,12 @@ private:
     time_point ask_again_at_{};        // for these
     op_queue ended_;
 
-    inbox_table inboxes_;
+    unread_table all_unread_;
     chunk_offers offers_;
-    bool inboxes_open_ = false;
+    bool unread_open_ = false;
     bool multishot_works_ = true;  // Linux 6.0
-    int first_starving_ = -1;      // descriptors that wait for a chunk or for room, by inbox
-    int last_starving_ = -1;
+    int first_chunkless_ = -1;     // descriptors that wait for a chunk or for an entry, by number
+    int last_chunkless_ = -1;
     std::uint32_t turn_ = 0;
 };
 

@@ -22,7 +22,7 @@ struct work {
 
     static work until_now(loop& of) {
         const loop_counters counted = of.counters();
-        const backend_counters below = of.waiter().counters();
+        const backend_counters below = of.backend().counters();
         return {counted.turns, counted.resumes, counted.timers_fired, below.calls, below.bytes};
     }
 };

@@ -160,7 +160,7 @@ struct totals {
     std::uint64_t operations;
 
     static totals now(loop& owner) {
-        const backend_counters& counts = owner.waiter().counters();
+        const backend_counters& counts = owner.backend().counters();
         return {allocations_so_far(), counts.waits, calls.load(), counts.operations};
     }
 };

@@ -45,7 +45,7 @@ struct totals {
     std::uint64_t frames;
 
     static totals now(loop& owner) {
-        const backend_counters& counts = owner.waiter().counters();
+        const backend_counters& counts = owner.backend().counters();
         return {::allocations.load(), counts.waits, counts.operations, owner.counters().frames_new};
     }
 };

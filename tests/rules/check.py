@@ -20,6 +20,7 @@ from source import Source, captures, matching, namespace_scope_statements, state
 
 LINES_MAX = 500
 COLUMNS_MAX = 100
+PARAGRAPH_MAX = 80  # words
 
 # Files that may be longer than LINES_MAX: path -> (maximum, reason).
 LONG_FILES = {}
@@ -38,9 +39,13 @@ class Tree:
     def __init__(self, root):
         self.root = root
         self.files = {}
+        self.pages = {}  # of prose: path -> text
         for path in list_files(root):
             if path.as_posix().startswith("bench/results/"):
                 continue  # Written by a program.
+            if path.suffix == ".md":
+                self.pages[path.as_posix()] = (root / path).read_text(
+                    encoding="utf-8", errors="replace")
             if path.suffix in (".hpp", ".cpp", ".py", ".sh", ".cmake") or path.name in (
                     "CMakeLists.txt", "dev"):
                 text = (root / path).read_text(encoding="utf-8", errors="replace")
@@ -102,7 +107,7 @@ OS_HEADERS = (r"sys/.*|linux/.*|netinet/.*|arpa/.*|net/if\.h|unistd\.h|fcntl\.h|
               r"|netdb\.h|pthread\.h|sched\.h|liburing.*")
 
 
-# Folder -> the folders whose files it may include, beside its own: the arrows of docs/design.md.
+# Folder -> the folders whose files it may include, beside its own: what design.md calls below.
 PUBLIC = ("runtime/anel", "runtime/anel/detail")
 WINGS = {
     "runtime/anel": ("runtime/anel/detail",),
@@ -240,7 +245,7 @@ def nothing_shared_on_an_operations_path(tree):
             "runtime/readiness/*", "net/anel/tcp.hpp", "net/anel/udp.hpp")
     # The mailbox may outlive its loop: other threads hold it. It is made once, for no operation.
     yield from forbid(tree.match(*path),
-                      r"\b(?:shared_ptr|make_shared)\b(?!<mailbox>)|\bstd::function\b",
+                      r"\b(?:shared_ptr|make_shared)\b(?!<(?:detail::)?mailbox>)|\bstd::function\b",
                       "{} allocates on the path of an operation")
 
 
@@ -336,6 +341,57 @@ def readme_shows_the_example(tree):
     readme = tree.root / "README.md"
     if example and (not readme.exists() or example.text not in readme.read_text()):
         yield example.path, 1, "README.md shows another text"
+
+
+# Words that were in use for what has another name: pattern -> that name. See docs/glossary.md.
+WORDS = {
+    r"(?:\.|->)waiter\s*\(|\bbackend\b[\s&*>]+waiter\b": "backend (a waiter is a coroutine)",
+    r"\bcancel_scope&\s+in\b": "scope",
+    r"\bframe&\s+(?:who|waiter)\b": "caller",
+    r"\b\w*inbox\w*\b": "mailbox, unread bytes or received datagrams",
+    r"\b(?:hungry|starving)_?\b|\b\w+_(?:hungry|starving)_?\b|\bfeed_\w+":
+        "starved (no submission entry) or chunkless (no chunk)",
+    r"\buring::serve\b|\bbool\s+serve\s*\(": "give_unread (serve is the loop of a server)",
+}
+
+
+@rule
+def one_word_a_thing(tree):
+    """The code and the comments of the library use the words of docs/glossary.md."""
+    for source in tree.cpp("runtime", "net"):
+        for pattern, word in WORDS.items():
+            for found in re.finditer(pattern, source.text):
+                yield source.path, source.line_at(found.start()), f"{found[0]}: say {word}"
+
+
+def paragraphs(text):
+    """Each paragraph of prose as (line, text): no code, table, list, heading or definition."""
+    lines = re.sub(r"^```.*?^```", lambda m: re.sub(r"[^\n]", "", m[0]), text,
+                   flags=re.DOTALL | re.MULTILINE).split("\n")
+    found, begin, in_list = [], 0, False
+    for number, line in enumerate([*lines, ""], 1):
+        in_list = bool(re.match(r"\s*(?:[*+-]|\d+\.)\s", line) or (
+            in_list and (lines[number - 2].strip() or line.startswith(" "))))
+        prose = line.strip() and not in_list and not re.match(r"\s*(?:[#|<]|\[[^\]]+\]:)", line)
+        if prose:
+            begin = begin or number
+            found.append(line)
+        elif found:
+            yield begin, " ".join(found)
+            found, begin = [], 0
+
+
+@rule
+def paragraphs_are_short(tree):
+    """Prose that people read: a paragraph is one idea."""
+    for path, text in tree.pages.items():
+        if path == "docs/platforms.md":
+            continue  # A list of what was run.
+        if matches(path, ("CONTRIBUTING.md", "docs/*.md", "README.md", "*/README.md")):
+            for line, paragraph in paragraphs(text):
+                words = len(paragraph.split())
+                if words > PARAGRAPH_MAX:
+                    yield path, line, f"{words} words, at most {PARAGRAPH_MAX}: two ideas?"
 
 
 @rule

@@ -88,6 +88,21 @@ WRONG = {
         ("dev", "#" * 101, 1),
         ("tests/e2e/test_a.py", "\n" + "#" * 101, 2),
     ],
+    "one_word_a_thing": [
+        ("runtime/core/a.cpp", "auto& f(loop& l) { return l.waiter(); }", 3),
+        ("runtime/core/a.cpp", "void f(std::unique_ptr<backend> waiter);", 3),
+        ("runtime/core/a.cpp", "bool f(cancel_scope& in, frame& caller);", 3),
+        ("net/a.hpp", "bool f(cancel_scope& scope,\n       const detail::frame& who);", 4),
+        ("net/sim/a.cpp", "\n// The inbox of a socket.", 4),
+        ("runtime/uring/a.cpp", "int first_starving_;", 3),
+        ("runtime/readiness/a.cpp", "void f() { feed_hungry(); }", 3),
+        ("runtime/uring/a.cpp", "bool uring::serve(unread_bytes& from);", 3),
+    ],
+    "paragraphs_are_short": [
+        ("docs/a.md", "# A\n\n" + "one word and\n" * 27, 3),
+        ("net/README.md", "```\ncode\n```\n* a list\n  of one\n\n" + "word " * 81, 7),
+        ("README.md", "word " * 81 + "\n* a list", 1),
+    ],
     "virtual_only_in_backend": [
         ("runtime/loop.hpp", "struct x { virtual void f(); };", 3),
         ("runtime/uring/a.cpp", "class uring : public backend {\n    int now() override;\n};", 3),
@@ -145,6 +160,13 @@ RIGHT = [
     ("runtime/anel/detail/backend.hpp", "struct backend { virtual void f() = 0; };"),
     ("runtime/uring/a.cpp", "class uring final : public backend {\n    int now() override;\n};"),
     ("tests/compilers/a.cpp", "task<> f() { if (co_await g()) h(); a.resume(); }"),
+    ("runtime/core/a.cpp", '#include "runtime/core/unread.hpp"\n'
+                           "bool f(cancel_scope& scope, frame& caller) { return g(self.waiter); }"),
+    ("tests/runtime/a.cpp", "auto waiter = [](event& on) -> task<> { return hungry(on); };"),
+    ("docs/a.md", "word " * 80 + "\n\n" + "word " * 80 + "\n* " + "word " * 81 + "\n" + "word " * 81
+     + "\n\n  " + "word " * 81 + "\n\n| " + "word " * 81 + "\n\n## " + "word " * 81
+     + "\n\n```\n" + "word " * 81 + "\n```\n"),
+    ("docs/platforms.md", "word " * 81),
     ("net/a.cpp", "task<> f() {\n    bool ok = co_await g();\n    if (ok) co_await h();\n"
                   "    while (auto n = co_await c.recv(buf)) co_await c.send(first(n));\n"
                   "    while (const auto n = co_await g()) { h({1}); }\n"

@@ -333,7 +333,7 @@ inline auto next_turn() { return sleep_for(0s); }
 /// The counters of the backend that runs this task.
 inline task<backend_counters> current_counters() {
     frame& self = co_await detail::this_frame();
-    co_return self.scope->owner().waiter().counters();
+    co_return self.scope->owner().backend().counters();
 }
 
 /// Bytes that tell where they stand in the stream.

@@ -27,7 +27,7 @@ inline std::uint64_t simulated_life = 0;
 class on_simulated_host {
 public:
     explicit on_simulated_host(loop& owner) {
-        simulated = static_cast<sim::machine_backend*>(&owner.waiter());
+        simulated = static_cast<sim::machine_backend*>(&owner.backend());
         simulated_life += 1;
     }
     on_simulated_host(const on_simulated_host&) = delete;

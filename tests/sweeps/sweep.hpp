@@ -216,9 +216,9 @@ private:
             small.submission_entries = 8;
             small.completion_entries = 16;
             probe control(what);
-            auto waiter = std::make_unique<probing_backend>(make_backend(small), control);
-            const probing_backend& watched = *waiter;
-            loop turning(std::move(waiter));
+            auto probing = std::make_unique<probing_backend>(make_backend(small), control);
+            const probing_backend& watched = *probing;
+            loop turning(std::move(probing));
             detail::run_in(turning, detail::stage<Scenario>(control, said));
             EXPECT_EQ(watched.in_flight(), 0U);
             EXPECT_EQ(watched.inner().in_flight(), 0U);

@@ -1,6 +1,6 @@
 // awaitable.hpp: the one protocol for everything that can be awaited.
 //
-// start(scope, waiter)  begins the wait; true: suspended, false: finish() can be called at once.
+// start(scope, caller)  begins the wait; true: suspended, false: finish() can be called at once.
 // finish()              called when the coroutine runs again: returns the value or throws.
 //
 // It is narrower than the language's await_ready/await_suspend/await_resume, so that combinators
@@ -21,8 +21,8 @@
 namespace anel {
 
 template <class A>
-concept awaitable = requires(A& a, detail::cancel_scope& scope, detail::frame& waiter) {
-    { a.start(scope, waiter) } -> std::same_as<bool>;
+concept awaitable = requires(A& a, detail::cancel_scope& scope, detail::frame& caller) {
+    { a.start(scope, caller) } -> std::same_as<bool>;
     a.finish();
 };
 
@@ -56,8 +56,8 @@ public:
     explicit adapted(A& inner) noexcept : inner_(inner) {}
     bool await_ready() const noexcept { return false; }
     template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> waiter) {
-        frame& self = waiter.promise();
+    bool await_suspend(std::coroutine_handle<Promise> caller) {
+        frame& self = caller.promise();
         return inner_.start(*self.scope, self);
     }
     decltype(auto) await_resume() { return inner_.finish(); }
@@ -69,8 +69,8 @@ private:
 /// The frame of the coroutine that awaits it; does not suspend.
 class this_frame {
 public:
-    bool start(cancel_scope&, frame& waiter) noexcept {
-        self_ = &waiter;
+    bool start(cancel_scope&, frame& caller) noexcept {
+        self_ = &caller;
         return false;
     }
     frame& finish() const noexcept { return *self_; }

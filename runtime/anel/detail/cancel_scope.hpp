@@ -48,16 +48,16 @@ public:
 
     /// Records that `wait` goes on in this scope. False, and nothing recorded, when it is
     /// cancelled.
-    bool begin_wait(suspension& wait, frame& waiter, const wait_kind& kind) noexcept {
+    bool begin_wait(suspension& wait, frame& caller, const wait_kind& kind) noexcept {
         if (cancelled_) return false;
-        begin_uncancellable_wait(wait, waiter, kind);
+        begin_uncancellable_wait(wait, caller, kind);
         return true;
     }
     /// The same for a wait that even a cancelled scope must make, such as joining children.
-    void begin_uncancellable_wait(suspension& wait, frame& waiter, const wait_kind& kind) noexcept {
+    void begin_uncancellable_wait(suspension& wait, frame& caller, const wait_kind& kind) noexcept {
         ANEL_ASSERT(waiting_ == nullptr);
-        wait.waiter = &waiter;
-        wait.scope = this;
+        wait.waiter = &caller;
+        wait.wait_scope = this;
         wait.kind = &kind;
         waiting_ = &wait;
     }

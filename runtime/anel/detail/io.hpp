@@ -32,12 +32,12 @@ public:
         return false;
     }
 
-    bool start(cancel_scope& in, frame& who) noexcept {
-        if (!in.begin_wait(*this, who, wait_kind_of(code))) {
-            scope = nullptr;
+    bool start(cancel_scope& scope, frame& caller) noexcept {
+        if (!scope.begin_wait(*this, caller, wait_kind_of(code))) {
+            wait_scope = nullptr;
             return false;
         }
-        return in.owner().start(*this);
+        return scope.owner().start(*this);
     }
 
     decltype(auto) finish() {
@@ -67,9 +67,9 @@ public:
 
 protected:
     /// Instead of start(): the wait ends at once, with `why` as its result.
-    bool refuse(cancel_scope& in, frame& who, std::int32_t why) noexcept {
-        if (!in.begin_wait(*this, who, wait_kind_of(code))) {
-            scope = nullptr;
+    bool refuse(cancel_scope& scope, frame& caller, std::int32_t why) noexcept {
+        if (!scope.begin_wait(*this, caller, wait_kind_of(code))) {
+            wait_scope = nullptr;
         } else {
             state = op_state::done;
             result = why;
@@ -82,9 +82,9 @@ private:
 
     /// Ends the wait. A result that happened stands, also in a scope cancelled meanwhile.
     void settle() {
-        if (!scope) throw task_cancelled{};  // refused by start(): nothing was submitted
-        scope->end_wait(*this);
-        if (result == -ECANCELED && scope->cancelled()) throw task_cancelled{};
+        if (!wait_scope) throw task_cancelled{};  // refused by start(): nothing was submitted
+        wait_scope->end_wait(*this);
+        if (result == -ECANCELED && wait_scope->cancelled()) throw task_cancelled{};
     }
 };
 

@@ -96,7 +96,7 @@ public:
     static constexpr std::uint32_t timers_per_turn = 1024;
     static constexpr std::uint32_t posted_per_turn = 64;
 
-    explicit loop(std::unique_ptr<backend> waiter);
+    explicit loop(std::unique_ptr<detail::backend> with);
     loop(const loop&) = delete;
     loop& operator=(const loop&) = delete;
     ~loop();
@@ -146,7 +146,7 @@ public:
     void cancel(timer& item) noexcept { timers_.cancel(item); }
 
     [[nodiscard]] time_point now() const noexcept { return backend_->now(); }
-    [[nodiscard]] backend& waiter() noexcept { return *backend_; }
+    [[nodiscard]] detail::backend& backend() noexcept { return *backend_; }
     [[nodiscard]] loop_counters counters() const noexcept;
     /// Frames that were made while the loop ran and have not been destroyed: 0 once all its tasks
     /// have ended, but for frames made before it ran.
@@ -157,7 +157,7 @@ public:
     void set_signals(signal_hub* hub) noexcept { signals_ = hub; }
 
     /// The queue through which other threads reach this loop; made on first use.
-    std::shared_ptr<mailbox> inbox();
+    std::shared_ptr<detail::mailbox> mailbox();
 
 private:
     friend loop_ref;
@@ -174,7 +174,7 @@ private:
     bool take_posted();
     void check_process() const noexcept;
 
-    std::unique_ptr<backend> backend_;
+    std::unique_ptr<detail::backend> backend_;
     std::unique_ptr<frame_pool> frames_;
     op_queue ready_;
     timer_heap timers_;
@@ -191,7 +191,7 @@ private:
     std::uint32_t spin_pause_ = 0;     // sleeps until it is tried again
     bool running_ = false;
     loop_counters counters_;
-    std::shared_ptr<mailbox> inbox_;
+    std::shared_ptr<detail::mailbox> mailbox_;
     signal_hub* signals_ = nullptr;
     int process_;  // that made it
     loop_ref::life* life_;

@@ -29,10 +29,10 @@ struct wait_kind {
 
 /// A place where a coroutine waits. Base of everything that can be in the ready queue.
 struct suspension {
-    suspension* next = nullptr;       ///< the one list it is in: ready, or the list it waits in
-    frame* waiter = nullptr;          ///< the coroutine to resume
-    cancel_scope* scope = nullptr;    ///< the scope that may cancel the wait
-    const wait_kind* kind = nullptr;  ///< null: cannot be cancelled
+    suspension* next = nullptr;          ///< the one list it is in: ready, or the list it waits in
+    frame* waiter = nullptr;             ///< the coroutine to resume
+    cancel_scope* wait_scope = nullptr;  ///< the scope that may cancel the wait
+    const wait_kind* kind = nullptr;     ///< null: cannot be cancelled
 };
 
 /// Intrusive first-in first-out queue of `T`, linked through `suspension::next`. Owns nothing.

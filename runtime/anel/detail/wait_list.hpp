@@ -60,26 +60,26 @@ public:
 class list_wait : public suspension {
 public:
     list_wait() noexcept = default;
-    list_wait(list_wait&& other) noexcept : suspension() { ANEL_ASSERT(!other.scope); }
+    list_wait(list_wait&& other) noexcept : suspension() { ANEL_ASSERT(!other.wait_scope); }
 
 protected:
     /// Begins to wait in `list`, unless `at_once`. Returns what start() returns.
-    bool wait_in(wait_list& list, bool at_once, cancel_scope& in, frame& who,
+    bool wait_in(wait_list& list, bool at_once, cancel_scope& scope, frame& caller,
                  const wait_kind& what) noexcept {
         // The usual case: nothing to wait for, and nobody needs to know of a wait.
-        granted_ = at_once && !in.cancelled() && in.owner().may_go_on();
-        return !granted_ && wait_or_take_turns(list, at_once, in, who, what);
+        granted_ = at_once && !scope.cancelled() && scope.owner().may_go_on();
+        return !granted_ && wait_or_take_turns(list, at_once, scope, caller, what);
     }
     /// Ends the wait. Errors: task_cancelled when nothing was granted.
     void settle() {
-        if (scope) scope->end_wait(*this);
+        if (wait_scope) wait_scope->end_wait(*this);
         if (!granted_) throw task_cancelled{};
     }
     /// How every wait in a list is cancelled.
     static void on_cancel(suspension& wait) noexcept;
 
 private:
-    bool wait_or_take_turns(wait_list& list, bool at_once, cancel_scope& in, frame& who,
+    bool wait_or_take_turns(wait_list& list, bool at_once, cancel_scope& scope, frame& caller,
                             const wait_kind& what) noexcept;
 
     friend wait_list;
@@ -94,16 +94,16 @@ inline list_wait& wait_list::grant_first() noexcept {
     list_wait& item = first();
     unlink(item);
     item.granted_ = true;
-    item.scope->owner().ready(item);
+    item.wait_scope->owner().ready(item);
     return item;
 }
 
-inline bool list_wait::wait_or_take_turns(wait_list& list, bool at_once, cancel_scope& in,
-                                          frame& who, const wait_kind& what) noexcept {
-    if (!in.begin_wait(*this, who, what)) return false;
+inline bool list_wait::wait_or_take_turns(wait_list& list, bool at_once, cancel_scope& scope,
+                                          frame& caller, const wait_kind& what) noexcept {
+    if (!scope.begin_wait(*this, caller, what)) return false;
     granted_ = at_once;
     // Granted, but this turn's share is used up: others first.
-    if (at_once) in.owner().ready(*this);
+    if (at_once) scope.owner().ready(*this);
     else list.link(*this);
     return true;
 }

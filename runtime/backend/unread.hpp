@@ -1,9 +1,9 @@
-// inbox.hpp: what has been received for a descriptor and nobody has asked for yet, and how it had
-// best receive next.
+// unread.hpp: the bytes that have been received for a descriptor and that no operation has taken
+// yet, and how the descriptor had best receive next.
 //
-// A multishot receive puts bytes into chunks whether or not somebody waits, so between the kernel
-// and the operation that asks stands a queue: an inbox per descriptor, its pieces linked through a
-// table with a place for every chunk.
+// A multishot receive puts bytes into chunks whether or not an operation waits for them. So between
+// the kernel and the operation stands a queue of unread bytes, one for each descriptor. Its pieces
+// are linked through a table with a place for every chunk.
 //
 // Knows: chunks and operations. Must not know: the ring.
 // SPDX-License-Identifier: MIT
@@ -57,7 +57,7 @@ private:
     std::size_t taken_ = 0;
 };
 
-struct inbox {
+struct unread_bytes {
     static constexpr std::uint16_t none = 0xffff;
     static_assert(chunk_pool::chunks_max <= none);
     /// Pieces that wait for the program; then the receive is cancelled, and the peer's window does
@@ -74,16 +74,16 @@ struct inbox {
     bool armed : 1 = false;          ///< a receive is with the kernel, or about to be
     bool as_multishot : 1 = false;   ///< what was armed last
     bool cancelling : 1 = false;     ///< and is being cancelled
-    bool starving : 1 = false;       ///< waits for a chunk, or for room in the submission queue
+    bool chunkless : 1 = false;      ///< waits for a chunk, or for a submission entry
     bool ended : 1 = false;          ///< `end` comes after what is queued
     std::int32_t end = 0;            ///< 0 or -errno
     std::unique_ptr<spilled> spill;  ///< comes after the pieces; null when there is nothing
     std::uint32_t asked_in = 0;      ///< the turn in which somebody began to wait
-    std::int32_t next_starving = -1;
+    std::int32_t next_chunkless = -1;
 
     /// Whether a plain recv would overtake what is here or on its way.
     [[nodiscard]] bool in_use() const noexcept {
-        return armed || starving || ended || first != none || spill;
+        return armed || chunkless || ended || first != none || spill;
     }
     /// Whether so much is unread that no more is to be received.
     [[nodiscard]] bool full() const noexcept {
@@ -106,43 +106,46 @@ struct inbox {
     }
 };
 
-/// All inboxes, by descriptor. They do not move while the table does not grow.
-class inbox_table {
+/// The unread bytes of all descriptors. They do not move while the table does not grow.
+class unread_table {
 public:
     /// Errors  std::bad_alloc.
-    inbox& of(int fd) {
+    unread_bytes& of(int fd) {
         const auto index = static_cast<std::size_t>(fd);
         if (pieces_.empty()) pieces_.resize(chunk_pool::chunks_max);
-        if (index >= boxes_.size()) boxes_.resize(index + index / 2 + 16);
-        return boxes_[index];
+        if (index >= by_fd_.size()) by_fd_.resize(index + index / 2 + 16);
+        return by_fd_[index];
     }
     /// Null when the descriptor never had one.
-    [[nodiscard]] inbox* find(int fd) noexcept {
+    [[nodiscard]] unread_bytes* find(int fd) noexcept {
         const auto index = static_cast<std::size_t>(fd);
-        return index < boxes_.size() ? &boxes_[index] : nullptr;
+        return index < by_fd_.size() ? &by_fd_[index] : nullptr;
     }
 
     /// Descriptors from here on never had one.
-    [[nodiscard]] int end() const noexcept { return static_cast<int>(boxes_.size()); }
+    [[nodiscard]] int end() const noexcept { return static_cast<int>(by_fd_.size()); }
 
-    void push(inbox& box, std::uint16_t chunk, std::byte* data, std::uint32_t size) noexcept {
-        pieces_[chunk] = {data, size, inbox::none};
-        (box.first == inbox::none ? box.first : pieces_[box.last].next) = chunk;
-        box.last = chunk;
-        box.queued += 1;
+    void push(unread_bytes& unread, std::uint16_t chunk, std::byte* data,
+              std::uint32_t size) noexcept {
+        pieces_[chunk] = {data, size, unread_bytes::none};
+        (unread.first == unread_bytes::none ? unread.first : pieces_[unread.last].next) = chunk;
+        unread.last = chunk;
+        unread.queued += 1;
         queued_ += 1;
     }
-    [[nodiscard]] piece& front(const inbox& box) noexcept { return pieces_[box.first]; }
-    void pop(inbox& box) noexcept {
-        box.first = pieces_[box.first].next;
-        box.queued -= 1;
+    [[nodiscard]] piece& front(const unread_bytes& unread) noexcept {
+        return pieces_[unread.first];
+    }
+    void pop(unread_bytes& unread) noexcept {
+        unread.first = pieces_[unread.first].next;
+        unread.queued -= 1;
         queued_ -= 1;
     }
     /// Whether unread pieces hold so many chunks that the next ones are to be copied.
     [[nodiscard]] bool crowded() const noexcept { return queued_ >= chunk_pool::chunks_max / 4; }
 
 private:
-    std::vector<inbox> boxes_;
+    std::vector<unread_bytes> by_fd_;
     std::vector<piece> pieces_;
     unsigned queued_ = 0;  // pieces in all boxes
 };
