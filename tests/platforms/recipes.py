@@ -120,7 +120,7 @@ def crossed(result, row, arch, triple, qemu, suites=SUITES, peers=PEERS, **how):
     qemu-user has no io_uring, so that what is tested is epoll and poll(2), and that a ring that is
     not there does no harm. The peers of the examples are programs of this machine."""
     system = debian(row, "trixie", "amd64", "cmake ninja-build pkg-config ccache python3 g++ "
-                    f"strace googletest g++-{triple}")
+                    f"strace googletest socat netcat-openbsd g++-{triple}")
     liburing = unpack_liburing(system, "trixie", arch)
     libraries = f"/usr/{triple}/lib:{liburing.libraries}"
     before = f"/usr/{triple}/lib/ld-linux.so.2 --library-path {libraries}"
