@@ -166,6 +166,7 @@ nlohmann::ordered_json load_json(const load_options& options, const load_result&
     if (options.mode != load_mode::closed) {
         json["offered_per_s"] =
             divided(static_cast<double>(result.offered), seconds(result.elapsed));
+        json["unsent"] = result.unsent;
         json["slip_ns"] = percentiles(result.slip);
         json["spare_ns"] = result.spare.count();
         json["unanswered_share"] = unanswered_share(result);
