@@ -7,7 +7,7 @@
 //     it owes (its own, its cancel's, a zero-copy send's notices) have been seen: its address may
 //     be reused the moment after.
 //  2. From submit to done the operation does not move and its memory stays.
-//  3. `cancel` is a wish and resumes nobody: the operation still arrives once. A result that
+//  3. `cancel` is a request and resumes nobody: the operation still arrives once. A result that
 //     already happened wins over the cancel. A cancel is queued when there is no room, never
 //     dropped.
 //  4. Control calls (finishes_inline) are done when submit returns. close() of a descriptor comes
