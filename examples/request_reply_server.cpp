@@ -149,12 +149,25 @@ task<> serve_udp(udp_socket socket) {
 
 // --- both ---------------------------------------------------------------------------------------
 
+/// A UDP socket on the port of `listener`. With port 0, TCP may have been given one that UDP uses
+/// elsewhere: then both try another.
+task<udp_socket> bind_beside(tcp_listener& listener, endpoint address) {
+    for (int tries = 0; address.port() == 0 && tries < 20; ++tries) {
+        auto socket = co_await as_result(udp_socket::bind(listener.local_endpoint()));
+        if (socket) co_return std::move(*socket);
+        if (socket.error() != std::errc::address_in_use) break;
+        auto other = co_await tcp_listener::bind(address);
+        listener = std::move(other);
+    }
+    auto socket = co_await udp_socket::bind(listener.local_endpoint());
+    co_return socket;
+}
+
 task<> server(endpoint address) {
     auto listener = co_await tcp_listener::bind(address);
-    const endpoint bound = listener.local_endpoint();  // with port 0, the port that TCP was given
-    auto socket = co_await udp_socket::bind(bound);
+    auto socket = co_await bind_beside(listener, address);
     auto backend = co_await current_backend();
-    std::cout << "listening on " << bound << ' ' << backend << std::endl;
+    std::cout << "listening on " << listener.local_endpoint() << ' ' << backend << std::endl;
 
     co_await with_task_group([&](task_group& group) -> task<> {
         group.spawn(serve_tcp, std::move(listener));

@@ -1,7 +1,12 @@
 # test_request_reply_udp.py: request_reply_server over UDP: a datagram is a request, and its reply.
 # SPDX-License-Identifier: MIT
 
+import ctypes
+import fcntl
 import os
+import signal
+import socket
+import struct
 import sys
 import unittest
 
@@ -41,6 +46,30 @@ class Request_reply_udp:
     def test_tcp_and_udp_share_the_port(self):
         self.assertEqual(self.ask(self.client(), b"reverse udp"), b"ok pdu")
         self.assertEqual(self.replier.client().ask(b"reverse tcp"), b"ok pct")
+
+    def test_port_0_is_one_that_udp_has_free_too(self):
+        def with_one_port_free_for_both():
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.unshare(0x40000000) != 0:  # CLONE_NEWNET
+                raise OSError(ctypes.get_errno(), "unshare")
+            taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            up = struct.pack("16sh", b"lo", 1)  # IFF_UP
+            fcntl.ioctl(taken, 0x8914, up)  # SIOCSIFFLAGS
+            with open("/proc/sys/net/ipv4/ip_local_port_range", "w", encoding="ascii") as ports:
+                ports.write("40000 40001")
+            taken.bind(("127.0.0.1", 40000))
+            kept = taken.detach()
+            if os.fork() == 0:  # keeps the port for as long as the server lives
+                libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+                os.closerange(0, kept)
+                os.closerange(kept + 1, 1024)
+                signal.pause()
+
+        if os.geteuid() != 0:
+            self.skipTest("only root can make a network of its own")
+        for _ in range(4):  # TCP is given either of them
+            server = self.server("request_reply_server", preexec=with_one_port_free_for_both)
+            self.assertEqual(server.address, "127.0.0.1:40001")
 
     def test_count_is_per_sender(self):
         first, second = self.client(), self.client()

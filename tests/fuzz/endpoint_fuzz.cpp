@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: MIT
 #include "net/address.hpp"
 
+#include <anel/detail/packed_endpoint.hpp>
 #include <anel/endpoint.hpp>
 #include <anel/hostname.hpp>
 
