@@ -1,6 +1,7 @@
 // data.cpp: a comparison as JSON, and the three files of a report.
 //
-// The schema is described in docs/benchmark_data.md; a change there is a change of `schema`.
+// The schema is described in docs/benchmark_data.md. A field that goes, or means something else, is
+// a change of `schema`; one more is none.
 //
 // SPDX-License-Identifier: MIT
 #include <cmath>
