@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "tests/support/backend_fixture.hpp"
 
+#include <random>
+
 namespace anel::test {
 using namespace detail;
 namespace {
@@ -191,6 +193,8 @@ TEST_P(backend_contract, an_address_can_be_reused_as_soon_as_its_operation_is_do
     }
 }
 
+// A thread writes a byte while the receive of its round waits, is being cancelled, or was cancelled:
+// which of these is a matter of speed, and in every eighth round none.
 TEST_P(backend_contract, a_cancelled_recv_consumes_nothing) {
     make();
     raw_pair streams;
@@ -203,33 +207,33 @@ TEST_P(backend_contract, a_cancelled_recv_consumes_nothing) {
             streams.second.write(std::string_view(&byte, 1));
         }
     });
-    int received = 0;
-    int cancelled = 0;
-    const auto take = [&](bool cancel) {
+    std::minstd_rand random(1);
+    for (int i = 1; i <= count && !HasFailure(); ++i) {
         char byte = 0;
         operation recv(opcode::recv, streams.first.fd(), &byte, 1);
         submit_all({&recv});
-        if (recv.state == op_state::in_flight && cancel) {
-            if (received % 2 == 0) look();
-            if (recv.state == op_state::in_flight) backend_->cancel(recv);
-        }
+        EXPECT_EQ(recv.state, op_state::in_flight);
+        if (i % 2 == 0) look();
+        if (i % 8 != 0) turn.store(i);
+        for (std::size_t spins = random() % (1U << i % 14); spins > 0; --spins) turn.load();
+        if (i % 4 == 0) look();
+        if (recv.state == op_state::in_flight) backend_->cancel(recv);
         collect_all();
-        if (recv.result == 1) {
-            received += 1;
-            EXPECT_EQ(byte, static_cast<char>(received));
-        } else {
+        if (i % 8 == 0) {
             EXPECT_EQ(recv.result, -ECANCELED);
-            cancelled += 1;
+            turn.store(i);
         }
-    };
-    for (int i = 1; i <= count; ++i) {
-        turn.store(i);
-        take(true);
+        if (recv.result != 1) {
+            EXPECT_EQ(recv.result, -ECANCELED);
+            operation again(opcode::recv, streams.first.fd(), &byte, 1);
+            submit_all({&again});
+            collect_all();
+            EXPECT_EQ(again.result, 1);
+        }
+        EXPECT_EQ(byte, static_cast<char>(i));
     }
-    while (received < count && !HasFailure()) take(false);
+    turn.store(count);
     writer.join();
-    EXPECT_EQ(received, count);
-    EXPECT_GT(cancelled, 0) << "no race took place";
 }
 
 TEST_P(backend_contract, a_thousand_operations_are_cancelled_in_one_turn_through_a_queue_of_four) {

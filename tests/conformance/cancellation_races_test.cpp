@@ -48,7 +48,8 @@ TEST_P(cancellation_races_on_kernel, a_thread_that_writes_while_receives_time_ou
         int cancelled = 0;
         bool ended = false;
         for (int i = 1; !ended; ++i) {
-            if (received.size() == written.load()) turn.fetch_add(1);
+            // The first receive finds nothing.
+            if (i > 1 && received.size() == written.load()) turn.fetch_add(1);
             auto n = co_await as_result(with_timeout(short_wait(i), pair.stream.recv(buffer)));
             if (n) {
                 received.append(buffer.data(), *n);
@@ -61,7 +62,7 @@ TEST_P(cancellation_races_on_kernel, a_thread_that_writes_while_receives_time_ou
         writer.join();
         EXPECT_EQ(received.size(), sent.size());
         EXPECT_TRUE(received == sent);
-        EXPECT_GT(cancelled, 0) << "no race took place";
+        EXPECT_GT(cancelled, 0);
     });
 }
 

@@ -7,7 +7,8 @@
     --list         name the rows
     --ci           the few rows that continuous integration runs; one that cannot be made here is
                    no failure
-    --write-docs   write docs/platforms.md from the last result of every row
+    --write-docs   write docs/platforms.md from the last results; a row not run on this machine
+                   stays as it is there
 
 It makes Debian systems, sysroots and virtual machines below ANEL_MATRIX_DIR (by default
 ~/.cache/anel-matrix), installs what it misses there and, for debootstrap and qemu, on this machine;
@@ -94,7 +95,8 @@ def main():
             print(f"{row.name:<28} {row.says}")
         return 0
     if wanted.write_docs:
-        (REPOSITORY / "docs/platforms.md").write_text(report.page(ROWS, HOME / "results"))
+        document = REPOSITORY / "docs/platforms.md"
+        document.write_text(report.page(ROWS, HOME / "results", document.read_text()))
         return 0
 
     patterns = wanted.rows or ["*"]

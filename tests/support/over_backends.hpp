@@ -276,8 +276,16 @@ private:
         });
     }
 
+    /// A test that stands still is cancelled. One that goes on has until the alarm: what takes long
+    /// on a busy machine is no failure.
     static task<> watch(cancel_scope& watched) {
-        co_await sleep_for(slow_build ? 2 * patience : patience);
+        constexpr std::uint64_t few = 50;
+        std::uint64_t seen = 0;
+        for (std::uint64_t now = few; now >= seen + few;) {
+            seen = watched.owner().counters().resumes;
+            co_await sleep_for(slow_build ? 2 * patience : patience);
+            now = watched.owner().counters().resumes;
+        }
         ADD_FAILURE() << "the test does not end; it waits for\n" << task_tree(watched);
         watched.cancel();
     }
