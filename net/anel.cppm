@@ -39,7 +39,6 @@ using anel::stop_request;
 using anel::task;
 using anel::task_cancelled;
 using anel::task_group;
-using anel::task_tree;
 using anel::thread_channel;
 using anel::when_all;
 using anel::when_any;

@@ -22,7 +22,7 @@ public:
     std::error_code failure() const noexcept {
         const auto& answer = *static_cast<const name_lookup*>(data);
         if (result < 0 && answer.name_error != 0) return {answer.name_error, name_category()};
-        return io::failure();
+        return error_of_result();
     }
     void value() const noexcept {}
     io_error describe(std::error_code error) const { return io_error(error, "resolve", host_); }

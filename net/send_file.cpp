@@ -50,11 +50,11 @@ std::int32_t read_piece(transfer& with) noexcept {
 
 /// A call that may wait for a disk. It is the socket's, which is in use meanwhile: a close waits
 /// for it, and then nothing is sent.
-class disk_wait : public socket_io<disk_wait> {
+class disk_wait : public io<disk_wait, stream_use> {
 public:
     using work = std::int32_t (*)(transfer&) noexcept;
 
-    disk_wait(tcp_stream& on, transfer& with, work what) noexcept : socket_io(on, opcode::call) {
+    disk_wait(tcp_stream& on, transfer& with, work what) noexcept : io(on, opcode::call) {
         call_.run = [](helper_call& call) noexcept {
             auto& self = static_cast<call_type&>(call);
             self.result = self.what(*self.with);
@@ -63,14 +63,11 @@ public:
         call_.with = &with;
         call_.what = what;
     }
-    bool start(cancel_scope& scope, frame& caller) noexcept {
-        data = static_cast<helper_call*>(&call_);
-        return socket_io::start(scope, caller);
-    }
+    void prepare(const frame&) noexcept { data = static_cast<helper_call*>(&call_); }
     std::error_code failure() const noexcept {
-        if (result < 0) return socket_io::failure();
+        if (result < 0) return error_of_result();
         if (call_.result < 0) return {-call_.result, std::system_category()};
-        return between_two();
+        return use().between_two(*this);
     }
     void value() const noexcept {}
     io_error describe(std::error_code error) const {
@@ -90,21 +87,19 @@ private:
 };
 
 /// Sends what is left, or as much as is in memory. Returns whether all of it has gone.
-class file_wait : public socket_io<file_wait> {
+class file_wait : public io<file_wait, stream_use> {
 public:
     file_wait(tcp_stream& on, transfer& with) noexcept
-        : socket_io(on, opcode::send_file, &with.part, with.all_left(), op_flag::whole),
-          with_(with) {}
+        : io(on, opcode::send_file, &with.part, with.all_left(), op_flag::whole), with_(with) {}
     std::error_code failure() const noexcept {
-        if (result == -EAGAIN) return between_two();
+        if (result == -EAGAIN) return use().between_two(*this);
         if (result == 0 && size > 0) return make_error_code(errc::file_too_short);
-        return socket_io::failure();
+        return error_of_result();
     }
     bool value() const noexcept { return result == 0; }
     io_error describe(std::error_code error) const {
-        const auto& peer = static_cast<const tcp_stream&>(socket_);
-        return io_error(error, "send_file",
-                        with_.from->path() + " to " + peer.peer_endpoint().to_string());
+        const std::string peer = use().stream().peer_endpoint().to_string();
+        return io_error(error, "send_file", with_.from->path() + " to " + peer);
     }
 
 private:

@@ -126,7 +126,7 @@ std::string socket_handle::local_text() const {
 
 // A helper's call on a socket makes ready what is to be sent.
 std::size_t socket_handle::direction_of(const operation& op) noexcept {
-    return is_outgoing(op.code) || needs_helper(op.code) ? 1 : 0;
+    return row_of(op.code).kind == op_kind::incoming ? 0 : 1;
 }
 
 bool socket_handle::reset_told_to_sender() const noexcept {
@@ -137,9 +137,10 @@ bool socket_handle::reset_told_to_sender() const noexcept {
 
 // A closing socket takes no new operation: it gets no descriptor and fails with EBADF.
 void socket_handle::claim(operation& op, const frame& caller) noexcept {
-    operation*& pending = pending_[direction_of(op)];
+    const std::size_t direction = direction_of(op);
+    operation*& pending = pending_[direction];
     if (pending) {
-        detail::rule_broken(direction_of(op) == 0
+        detail::rule_broken(direction == 0
                                 ? "two tasks receive on one socket at the same time: their bytes "
                                   "would have no order"
                                 : "two tasks send on one stream at the same time: their bytes "
@@ -147,18 +148,20 @@ void socket_handle::claim(operation& op, const frame& caller) noexcept {
                             &caller, pending->waiter);
     }
     pending = &op;
-    if (direction_of(op) == 1) exchanges_ += exchanges_ & 1;
+    if (direction == 1) exchanges_ += exchanges_ & 1;
     lent_ |= op.code == opcode::recv_chunk;
+    if (lent_ && op.code == opcode::recv) op.flags |= op_flag::after_lent;
     op.fd = closer_ ? -1 : fd_;
 }
 
 void socket_handle::release(operation& op) noexcept {
-    operation*& pending = pending_[direction_of(op)];
+    const std::size_t direction = direction_of(op);
+    operation*& pending = pending_[direction];
     ANEL_ASSERT(pending == &op);
     pending = nullptr;
     if (op.result >= 0) {  // else nothing came or went: it was cancelled, or failed
         finished_ += 1;
-        if (direction_of(op) == 0) exchanges_ |= 1;
+        if (direction == 0) exchanges_ |= 1;
     }
     if (!closer_ || pending_[0] || pending_[1]) return;
     close_now();

@@ -35,14 +35,11 @@ int open_stream(loop& owner, const endpoint& address) {
 constexpr std::uint32_t flag(socket_option option) { return static_cast<std::uint32_t>(option); }
 
 /// Connects a socket.
-class connect_wait : public socket_io<connect_wait> {
+class connect_wait : public io<connect_wait, socket_use> {
 public:
     connect_wait(socket_handle& on, const endpoint& peer) noexcept
-        : socket_io(on, opcode::connect), peer_(peer), address_(to_socket_address(peer)) {}
-    bool start(cancel_scope& scope, frame& caller) noexcept {
-        data = &address_;
-        return socket_io::start(scope, caller);
-    }
+        : io(on, opcode::connect), peer_(peer), address_(to_socket_address(peer)) {}
+    void prepare(const frame&) noexcept { data = &address_; }
     void value() const noexcept {}
     io_error describe(std::error_code error) const {
         return io_error(error, "connect", peer_.to_string());
@@ -158,7 +155,7 @@ io_error detail::accept_error(const socket_handle& listener, std::error_code err
 }
 
 io_error detail::accept_wait::describe(std::error_code error) const {
-    return accept_error(socket_, error);
+    return accept_error(use().socket(), error);
 }
 
 // --- tcp_stream ---------------------------------------------------------------------------------

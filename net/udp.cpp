@@ -73,7 +73,7 @@ datagram detail::recvfrom_wait::value() const noexcept {
 }
 
 io_error detail::recvfrom_wait::describe(std::error_code error) const {
-    return io_error(error, "recvfrom", socket_.local_text());
+    return io_error(error, "recvfrom", use().socket().local_text());
 }
 
 detail::sendto_wait::sendto_wait(udp_socket& on, const_buffer from, const endpoint* to) noexcept
@@ -86,34 +86,31 @@ io_error detail::sendto_wait::describe(std::error_code error) const {
 }
 
 detail::datagram_connect_wait::datagram_connect_wait(udp_socket& on, const endpoint& peer) noexcept
-    : in_turn(on, opcode::connect), address_(to_socket_address(peer)) {}
+    : io(on, opcode::connect), address_(to_socket_address(peer)) {}
 
 io_error detail::datagram_connect_wait::describe(std::error_code error) const {
     return io_error(error, "connect", text_of(address_));
 }
 
-bool detail::recv_batch_wait::start(cancel_scope& scope, frame& caller) noexcept {
+void detail::recv_batch_wait::prepare(const frame& caller) noexcept {
     require_idle(batch(), caller);
     batch().busy = true;
     batch().count = 0;
-    return socket_io::start(scope, caller);
 }
 
 io_error detail::recv_batch_wait::describe(std::error_code error) const {
-    return io_error(error, "recv_batch", socket_.local_text());
+    return io_error(error, "recv_batch", use().socket().local_text());
 }
 
-bool detail::send_batch_wait::start(cancel_scope& scope, frame& caller) noexcept {
+void detail::send_batch_wait::prepare(const frame& caller) noexcept {
     require_idle(batch(), caller);
     batch().busy = true;
     batch().done = 0;
     batch().failed = 0;
-    if (static_cast<udp_socket&>(socket_).connected_) flags = op_flag::one_by_one;
-    return in_turn::start(scope, caller);
+    if (use().sender().connected_) flags = op_flag::one_by_one;
 }
 
-// What ended the whole operation is why each of those that it had not come to was not sent.
-void detail::send_batch_wait::tell_the_rest() noexcept {
+void detail::send_batch_wait::ended() noexcept {
     message_batch& all = batch();
     all.busy = false;
     const std::int32_t why = wait_scope ? result : -ECANCELED;
@@ -130,7 +127,7 @@ const batch_item* detail::send_batch_wait::first_failed() const noexcept {
 }
 
 std::error_code detail::send_batch_wait::failure() const noexcept {
-    if (result < 0) return in_turn::failure();
+    if (result < 0) return error_of_result();
     const batch_item* item = first_failed();
     return item ? std::error_code(-item->error, std::system_category()) : std::error_code();
 }

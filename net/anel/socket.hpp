@@ -24,6 +24,8 @@ class socket_handle;
 
 namespace detail {
 
+class socket_use;
+
 /// Follows one socket wherever it is moved, until it is closed: serve() ends idle sessions with it.
 /// Move-only.
 class socket_observer {
@@ -120,8 +122,7 @@ protected:
     detail::loop_ref home_;
 
 private:
-    template <class Derived>
-    friend class socket_io;
+    friend detail::socket_use;
     friend detail::socket_observer;
     friend class udp_socket;
 
@@ -162,43 +163,38 @@ private:
 
 inline socket_handle::close_wait socket_handle::close() noexcept { return close_wait(*this); }
 
-/// An operation on a socket; see io.
-template <class Derived>
-class socket_io : public detail::io<Derived> {
+namespace detail {
+
+/// What an operation on a socket uses: the socket's side for its direction, from its start to its
+/// end. See io.
+class socket_use {
 public:
-    socket_io(socket_handle& on, detail::opcode what, void* where = nullptr, std::size_t bytes = 0,
-              std::uint32_t how = 0) noexcept
-        : detail::io<Derived>(what, -1, where, bytes, how), socket_(on) {}
+    socket_use(socket_handle& on) noexcept : socket_(&on) {}  // NOLINT: implicit on purpose
 
-    bool start(detail::cancel_scope& scope, detail::frame& caller) noexcept {
-        socket_.claim(*this, caller);
-        return start_at_home(scope, caller);
+    bool start(operation& op, cancel_scope& scope, frame& caller) noexcept {
+        socket_->claim(op, caller);
+        return begin(op, scope, caller, refusal(scope.owner()));
     }
-    auto finish() {
-        socket_.release(*this);
-        return detail::io<Derived>::finish();
-    }
-    template <class Complete = Derived>
-    auto try_finish() {
-        socket_.release(*this);
-        return detail::io<Derived>::template try_finish<Complete>();
-    }
+    void finish(operation& op) noexcept { socket_->release(op); }
 
-protected:
-    bool start_at_home(detail::cancel_scope& scope, detail::frame& caller) noexcept {
-        if (socket_.is_open() && !socket_.is_at_home(scope.owner())) {
-            return this->refuse(scope, caller, detail::loop_has_ended);
-        }
-        return detail::io<Derived>::start(scope, caller);
-    }
+    [[nodiscard]] socket_handle& socket() const noexcept { return *socket_; }
     /// For one that others follow to the same end: ECANCELED when a close() came meanwhile. The
     /// next one would only find the socket closed, and say EBADF.
-    std::error_code between_two() const noexcept {
-        const bool closed = this->fd >= 0 && (!socket_.is_open() || socket_.closer_);
+    [[nodiscard]] std::error_code between_two(const operation& op) const noexcept {
+        const bool closed = op.fd >= 0 && (!socket_->is_open() || socket_->closer_);
         return closed ? std::error_code(ECANCELED, std::system_category()) : std::error_code();
     }
 
-    socket_handle& socket_;
+protected:
+    /// Why no operation may begin here: its loop has ended. Or 0.
+    [[nodiscard]] std::int32_t refusal(const loop& here) const noexcept {
+        return socket_->is_open() && !socket_->is_at_home(here) ? loop_has_ended : 0;
+    }
+
+private:
+    socket_handle* socket_;
 };
+
+}  // namespace detail
 
 }  // namespace anel

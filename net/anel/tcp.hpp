@@ -30,8 +30,7 @@
 namespace anel {
 
 namespace detail {
-template <class Derived>
-class stream_io;
+class stream_use;
 class recv_wait;
 class recv_chunk_wait;
 class recv_exact_wait;
@@ -201,8 +200,7 @@ private:
     friend class detail::session_record;
     friend detail::attach_wait;
     friend detached_stream detach(tcp_stream stream) noexcept;
-    template <class Derived>
-    friend class detail::stream_io;
+    friend detail::stream_use;
     friend task<tcp_stream> connect(endpoint peer);
     friend detail::shutdown_wait;
     friend detail::send_zc_wait;
@@ -280,197 +278,6 @@ task<tcp_stream> connect(endpoint peer);
 /// Source  RFC 8305.
 task<tcp_stream> connect(std::string host, std::uint16_t port);
 
-namespace detail {
-
-/// Base of what is awaited on a stream: errors name the call and the peer.
-template <class Derived>
-class stream_io : public socket_io<Derived> {
-public:
-    stream_io(tcp_stream& on, opcode what, const void* bytes, std::size_t count,
-              std::uint32_t how = 0) noexcept
-        : socket_io<Derived>(on, what, const_cast<void*>(bytes), count, how) {}
-    io_error describe(std::error_code error) const {
-        return io_error(error, Derived::name, this->stream().peer_endpoint().to_string());
-    }
-
-protected:
-    const tcp_stream& stream() const noexcept {
-        return static_cast<const tcp_stream&>(this->socket_);
-    }
-    bool lost_its_peer() const noexcept { return stream().lost_its_peer(); }
-    /// What 0 bytes mean: `at_end`, unless the connection was reset.
-    std::error_code end(std::error_code at_end = {}) const noexcept {
-        if (!stream().reset_told_to_sender()) return at_end;
-        return {ECONNRESET, std::system_category()};
-    }
-};
-
-class recv_wait : public stream_io<recv_wait> {
-public:
-    static constexpr const char* name = "recv";
-    recv_wait(tcp_stream& on, mutable_buffer into) noexcept
-        : stream_io(on, opcode::recv, into.data, into.size) {}
-    std::error_code failure() const noexcept {
-        return result == 0 && size > 0 ? end() : stream_io::failure();
-    }
-    std::size_t value() const noexcept { return static_cast<std::size_t>(result); }
-};
-
-class recv_chunk_wait : public stream_io<recv_chunk_wait> {
-public:
-    static constexpr const char* name = "recv";
-    explicit recv_chunk_wait(tcp_stream& on) noexcept
-        : stream_io(on, opcode::recv_chunk, nullptr, 0) {}
-    std::error_code failure() const noexcept { return result == 0 ? end() : stream_io::failure(); }
-    recv_buffer value() const noexcept {
-        if (result == 0) return {};
-        std::span bytes(static_cast<std::byte*>(data), static_cast<std::size_t>(result));
-        return {wait_scope->owner().backend(), bytes};
-    }
-};
-
-class recv_exact_wait : public stream_io<recv_exact_wait> {
-public:
-    static constexpr const char* name = "recv";
-    recv_exact_wait(tcp_stream& on, mutable_buffer into) noexcept
-        : stream_io(on, opcode::recv, into.data, into.size, op_flag::whole) {}
-    std::error_code failure() const noexcept {
-        // On io_uring the kernel tells what moved before a reset, and forgets the reset.
-        if (result == 0 && size > 0) {
-            if (lost_its_peer()) return {ECONNRESET, std::system_category()};
-            return end(make_error_code(errc::unexpected_eof));
-        }
-        return stream_io::failure();
-    }
-    void value() const noexcept {}
-};
-
-class send_wait : public stream_io<send_wait> {
-public:
-    static constexpr const char* name = "send";
-    send_wait(tcp_stream& on, const_buffer from) noexcept
-        : stream_io(on, opcode::send, from.data, from.size, op_flag::whole) {}
-    void value() const noexcept {}
-};
-
-class send_zc_wait : public stream_io<send_zc_wait> {
-public:
-    static constexpr const char* name = "send";
-    send_zc_wait(tcp_stream& on, const_buffer from) noexcept
-        : stream_io(on, opcode::send, from.data, from.size, op_flag::whole) {
-        if (from.size > 0 && on.zero_copy_pays()) flags |= op_flag::zero_copy;
-        tried_ = (flags & op_flag::zero_copy) != 0;
-    }
-    void value() const noexcept {
-        constexpr std::uint32_t paid = op_flag::zero_copy | op_flag::not_copied;
-        if (!tried_ || (flags & paid) == paid) return;
-        static_cast<tcp_stream&>(socket_).zero_copy_does_not_pay();
-    }
-
-private:
-    bool tried_ = false;
-};
-
-class send_some_wait : public stream_io<send_some_wait> {
-public:
-    static constexpr const char* name = "send";
-    send_some_wait(tcp_stream& on, const_buffer from) noexcept
-        : stream_io(on, opcode::send, from.data, from.size) {}
-    std::size_t value() const noexcept { return static_cast<std::size_t>(result); }
-};
-
-template <std::size_t Parts>
-class send_parts_wait : public stream_io<send_parts_wait<Parts>> {
-    using base = stream_io<send_parts_wait<Parts>>;
-
-public:
-    static constexpr const char* name = "send";
-    /// At most `Parts` of them.
-    send_parts_wait(tcp_stream& on, std::span<const const_buffer> parts) noexcept
-        : base(on, opcode::sendmsg, nullptr, 0, op_flag::whole) {
-        for (std::size_t i = 0; i < parts.size(); ++i) {
-            parts_[i] = {const_cast<void*>(parts[i].data), parts[i].size};
-            this->size += parts[i].size;
-        }
-        message_.buffer_count = static_cast<std::uint32_t>(parts.size());
-    }
-    bool start(cancel_scope& scope, frame& caller) noexcept {
-        message_.buffers = parts_.data();  // only now: the awaiter may have been moved
-        this->data = &message_;
-        return base::start(scope, caller);
-    }
-    void value() const noexcept {}
-
-private:
-    std::array<io_buffer, Parts> parts_;
-    message message_;
-};
-
-class shutdown_wait : public stream_io<shutdown_wait> {
-public:
-    static constexpr const char* name = "shutdown";
-    explicit shutdown_wait(tcp_stream& on) noexcept
-        : stream_io(on, opcode::shutdown, nullptr, 0,
-                    static_cast<std::uint32_t>(shutdown_side::send)) {}
-    // A control call, done inside start(): a recv or send of another task may be in flight.
-    bool start(cancel_scope& scope, frame& caller) noexcept {
-        fd = socket_.native_handle();
-        return start_at_home(scope, caller);
-    }
-    void finish() { io<shutdown_wait>::finish(); }
-    template <class Complete = shutdown_wait>
-    anel::result<void> try_finish() {
-        return io<shutdown_wait>::try_finish<Complete>();
-    }
-    void value() const noexcept { static_cast<tcp_stream&>(socket_).said_end_ = true; }
-};
-
-class accept_wait : public socket_io<accept_wait> {
-public:
-    explicit accept_wait(tcp_listener& on) noexcept : socket_io(on, opcode::accept) {}
-    bool start(cancel_scope& scope, frame& caller) noexcept {
-        data = &peer_;
-        return socket_io::start(scope, caller);
-    }
-    tcp_stream value() const noexcept;
-    io_error describe(std::error_code error) const;
-
-private:
-    socket_address peer_;
-};
-
-}  // namespace detail
-
-inline detail::recv_wait tcp_stream::recv(mutable_buffer buffer) noexcept {
-    return {*this, buffer};
-}
-inline detail::recv_chunk_wait tcp_stream::recv() noexcept {
-    return detail::recv_chunk_wait(*this);
-}
-inline detail::recv_exact_wait tcp_stream::recv_exact(mutable_buffer buffer) noexcept {
-    return {*this, buffer};
-}
-inline detail::send_wait tcp_stream::send(const_buffer buffer [[clang::lifetimebound]]) noexcept {
-    return {*this, buffer};
-}
-inline detail::send_zc_wait tcp_stream::send_zc(const_buffer buffer
-                                                [[clang::lifetimebound]]) noexcept {
-    return {*this, buffer};
-}
-inline detail::send_some_wait tcp_stream::send_some(const_buffer buffer
-                                                    [[clang::lifetimebound]]) noexcept {
-    return {*this, buffer};
-}
-inline detail::shutdown_wait tcp_stream::shutdown_send() noexcept {
-    return detail::shutdown_wait(*this);
-}
-template <class... Parts>
-    requires(sizeof...(Parts) > 0 && (std::convertible_to<Parts, const_buffer> && ...))
-detail::send_parts_wait<1 + sizeof...(Parts)> tcp_stream::send(const_buffer first,
-                                                               Parts&&... rest) noexcept {
-    const const_buffer parts[] = {first, std::forward<Parts>(rest)...};
-    return {*this, parts};
-}
-inline detail::accept_wait tcp_listener::accept() noexcept { return detail::accept_wait(*this); }
-
 }  // namespace anel
+
+#include <anel/detail/stream_wait.hpp>

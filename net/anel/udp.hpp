@@ -20,8 +20,7 @@ class sendto_wait;
 class datagram_connect_wait;
 class recv_batch_wait;
 class send_batch_wait;
-template <class Derived>
-class in_turn;
+class turn_to_send;
 }  // namespace detail
 
 struct udp_options {
@@ -96,8 +95,7 @@ public:
 private:
     friend detail::datagram_connect_wait;
     friend detail::send_batch_wait;
-    template <class Derived>
-    friend class detail::in_turn;
+    friend detail::turn_to_send;
     udp_socket(detail::loop& owner, int fd) noexcept : socket_handle(owner, fd) {}
     void let_next_send() noexcept;
 
@@ -107,66 +105,54 @@ private:
 
 namespace detail {
 
-/// Base of what goes out: waits for its turn.
-template <class Derived>
-class in_turn : public socket_io<Derived> {
+/// What goes out through a socket uses it in turn.
+class turn_to_send : public socket_use {
 public:
-    using socket_io<Derived>::socket_io;
+    turn_to_send(udp_socket& on) noexcept : socket_use(on) {}  // NOLINT: implicit on purpose
 
-    bool start(cancel_scope& scope, frame& caller) noexcept {
-        if (!sender().is_sending()) return socket_io<Derived>::start(scope, caller);
-        if (!scope.begin_wait(*this, caller, waiting)) {
-            this->wait_scope = nullptr;
-            this->kind = &waiting;
+    template <class Io>
+    bool start(Io& op, cancel_scope& scope, frame& caller) noexcept {
+        if (!sender().is_sending()) return socket_use::start(op, scope, caller);
+        if (!scope.begin_wait(op, caller, in_line<Io>)) {
+            op.wait_scope = nullptr;
+            op.kind = &in_line<Io>;
             return false;
         }
-        sender().in_line_.push(*this);
+        sender().in_line_.push(op);
         return true;
     }
-    auto finish() {
-        if (in_line()) return io<Derived>::finish();
-        const next_one then(sender());
-        return socket_io<Derived>::finish();
+    template <class Io>
+    void finish(Io& op) noexcept {
+        if (op.kind == &in_line<Io>) return;  // it had no turn: to the socket it is nobody
+        socket_use::finish(op);
+        sender().let_next_send();
     }
-    template <class Complete = Derived>
-    auto try_finish() {
-        if (in_line()) return io<Derived>::template try_finish<Complete>();
-        const next_one then(sender());
-        return socket_io<Derived>::template try_finish<Complete>();
-    }
+
+    [[nodiscard]] udp_socket& sender() const noexcept { return static_cast<udp_socket&>(socket()); }
 
 private:
-    struct next_one {
-        explicit next_one(udp_socket& of) noexcept : sender(of) {}
-        ~next_one() { sender.let_next_send(); }
-        udp_socket& sender;
-    };
-    static void on_cancel(suspension& wait) noexcept {
-        auto& self = static_cast<in_turn&>(static_cast<operation&>(wait));
-        if (!self.sender().in_line_.remove(self)) return;
-        self.result = -ECANCELED;
-        self.wait_scope->owner().ready(self);
+    template <class Io>
+    static void leave_line(suspension& wait) noexcept {
+        auto& op = static_cast<Io&>(wait);
+        if (!op.use().sender().in_line_.remove(op)) return;
+        op.result = -ECANCELED;
+        op.wait_scope->owner().ready(op);
     }
-    static constexpr wait_kind waiting{"turn to send", &in_turn::on_cancel};
-
-    /// It had no turn: to the socket it is nobody.
-    [[nodiscard]] bool in_line() const noexcept { return this->kind == &waiting; }
-    udp_socket& sender() const noexcept { return static_cast<udp_socket&>(this->socket_); }
+    template <class Io>
+    static constexpr wait_kind in_line{"turn to send", &leave_line<Io>};
 };
 
-/// Base of both directions: the message lives in the awaiter, and is put together in start().
-template <class Derived, class Base = socket_io<Derived>>
-class datagram_io : public Base {
+/// Base of one datagram, in or out: the message lives in the awaiter.
+template <class Derived, class Use>
+class datagram_io : public io<Derived, Use> {
 public:
     datagram_io(udp_socket& on, opcode what, const void* bytes, std::size_t count) noexcept
-        : Base(on, what), buffer_{const_cast<void*>(bytes), count} {}
-    bool start(cancel_scope& scope, frame& caller) noexcept {
+        : io<Derived, Use>(on, what, nullptr, count), buffer_{const_cast<void*>(bytes), count} {}
+    void prepare(const frame&) noexcept {
         message_.buffers = &buffer_;
         message_.buffer_count = 1;
         message_.address = address_.size > 0 ? &address_ : nullptr;
         this->data = &message_;
-        this->size = buffer_.size;
-        return Base::start(scope, caller);
     }
 
 protected:
@@ -175,7 +161,7 @@ protected:
     message message_;
 };
 
-class recvfrom_wait : public datagram_io<recvfrom_wait> {
+class recvfrom_wait : public datagram_io<recvfrom_wait, socket_use> {
 public:
     recvfrom_wait(udp_socket& on, mutable_buffer into) noexcept
         : datagram_io(on, opcode::recvmsg, into.data, into.size) {
@@ -185,41 +171,30 @@ public:
     io_error describe(std::error_code error) const;
 };
 
-class sendto_wait : public datagram_io<sendto_wait, in_turn<sendto_wait>> {
+class sendto_wait : public datagram_io<sendto_wait, turn_to_send> {
 public:
     sendto_wait(udp_socket& on, const_buffer from, const endpoint* to) noexcept;
     void value() const noexcept {}
     io_error describe(std::error_code error) const;
 };
 
-class datagram_connect_wait : public in_turn<datagram_connect_wait> {
+class datagram_connect_wait : public io<datagram_connect_wait, turn_to_send> {
 public:
     datagram_connect_wait(udp_socket& on, const endpoint& peer) noexcept;
-    bool start(cancel_scope& scope, frame& caller) noexcept {
-        data = &address_;
-        return in_turn::start(scope, caller);
-    }
-    void value() const noexcept { static_cast<udp_socket&>(socket_).connected_ = true; }
+    void prepare(const frame&) noexcept { data = &address_; }
+    void value() const noexcept { use().sender().connected_ = true; }
     io_error describe(std::error_code error) const;
 
 private:
     socket_address address_;
 };
 
-class recv_batch_wait : public socket_io<recv_batch_wait> {
+class recv_batch_wait : public io<recv_batch_wait, socket_use> {
 public:
     recv_batch_wait(udp_socket& on, datagram_batch& into) noexcept
-        : socket_io(on, opcode::recv_batch, into.batch_.get()) {}
-    bool start(cancel_scope& scope, frame& caller) noexcept;
-    std::size_t finish() {
-        batch().busy = false;
-        return socket_io::finish();
-    }
-    template <class Complete = recv_batch_wait>
-    anel::result<std::size_t> try_finish() {
-        batch().busy = false;
-        return socket_io::try_finish<Complete>();
-    }
+        : io(on, opcode::recv_batch, into.batch_.get()) {}
+    void prepare(const frame& caller) noexcept;
+    void ended() noexcept { batch().busy = false; }
     std::size_t value() const noexcept { return static_cast<std::size_t>(result); }
     io_error describe(std::error_code error) const;
 
@@ -227,20 +202,13 @@ private:
     message_batch& batch() const noexcept { return *static_cast<message_batch*>(data); }
 };
 
-class send_batch_wait : public in_turn<send_batch_wait> {
+class send_batch_wait : public io<send_batch_wait, turn_to_send> {
 public:
     send_batch_wait(udp_socket& on, datagram_batch& from) noexcept
-        : in_turn(on, opcode::send_batch, from.batch_.get()) {}
-    bool start(cancel_scope& scope, frame& caller) noexcept;
-    void finish() {
-        tell_the_rest();
-        in_turn::finish();
-    }
-    template <class Complete = send_batch_wait>
-    anel::result<void> try_finish() {
-        tell_the_rest();
-        return in_turn::try_finish<Complete>();
-    }
+        : io(on, opcode::send_batch, from.batch_.get()) {}
+    void prepare(const frame& caller) noexcept;
+    /// What ended the whole operation is why each of those that it had not come to was not sent.
+    void ended() noexcept;
     std::error_code failure() const noexcept;
     void value() const noexcept {}
     io_error describe(std::error_code error) const;
@@ -248,7 +216,6 @@ public:
 private:
     message_batch& batch() const noexcept { return *static_cast<message_batch*>(data); }
     const batch_item* first_failed() const noexcept;
-    void tell_the_rest() noexcept;
 };
 
 }  // namespace detail

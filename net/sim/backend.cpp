@@ -18,28 +18,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Drops `moved` bytes from the front of what a `whole` operation still has to move.
-void advance(operation& op, std::size_t moved) noexcept {
-    op.size -= moved;
-    if (op.code == opcode::send_file) {
-        detail::advance(*static_cast<file_part*>(op.data), moved);
-        return;
-    }
-    if (op.code != opcode::sendmsg) {
-        op.data = static_cast<std::byte*>(op.data) + moved;
-        return;
-    }
-    auto& what = *static_cast<message*>(op.data);
-    while (what.buffer_count > 0 && moved >= what.buffers->size) {
-        moved -= what.buffers->size;
-        what.buffers += 1;
-        what.buffer_count -= 1;
-    }
-    if (moved == 0) return;
-    what.buffers->data = static_cast<std::byte*>(what.buffers->data) + moved;
-    what.buffers->size -= moved;
-}
-
 /// What a stream's operation moves next: the first buffer that is not empty.
 io_buffer next_piece(const operation& op) noexcept {
     if (op.code == opcode::connect || op.code == opcode::send_file) return {};
@@ -76,27 +54,28 @@ time_point machine_backend::now() const noexcept {
 
 void machine_backend::wake() noexcept { network_.has_work(host_); }
 
-bool machine_backend::submit(operation& op) noexcept {
-    ANEL_ASSERT(op.state == op_state::idle);
-    if (finishes_inline(op.code)) {
-        const std::int32_t result = host_.crashing ? control_while_crashing(op) : control(op);
-        finished_inline(op, result);
-        core_.log(host_.index, op);
-        return false;
-    }
-    if (op.code == opcode::call) {
-        auto& call = *static_cast<helper_call*>(op.data);
-        started(op);
-        call.run(call);
-        complete(op, 0);
-        return true;
-    }
-    if (host_.crashing) return finished_inline(op, -ECANCELED);
+std::int32_t machine_backend::control(operation& op) noexcept {
+    op.result = host_.crashing ? control_while_crashing(op) : perform(op);
+    core_.log(host_.index, op);
+    return op.result;
+}
+
+bool machine_backend::start_helper(operation& op) noexcept {
     if (op.code == opcode::resolve) {
+        if (host_.crashing) return finished_inline(op, -ECANCELED);
         started(op);
         start_lookup(op);
         return true;
     }
+    auto& call = *static_cast<helper_call*>(op.data);
+    started(op);
+    call.run(call);
+    complete(op, 0);
+    return true;
+}
+
+bool machine_backend::start(operation& op) noexcept {
+    if (host_.crashing) return finished_inline(op, -ECANCELED);
     descriptor* at = find(op.fd);
     if (!at) return finished_inline(op, -EBADF);
     try {
@@ -104,9 +83,7 @@ bool machine_backend::submit(operation& op) noexcept {
     } catch (const std::bad_alloc&) {
         return finished_inline(op, -ENOMEM);
     }
-    const bool nothing = op.size == 0 && (op.code == opcode::recv || op.code == opcode::send ||
-                                          op.code == opcode::send_file);
-    const std::int32_t result = nothing ? 0 : attempt(op);
+    const std::int32_t result = attempt(op);
     if (result == would_wait) {
         started(op);
         ANEL_ASSERT(at->parked[is_outgoing(op.code)] == nullptr);
@@ -127,15 +104,13 @@ bool machine_backend::submit(operation& op) noexcept {
 }
 
 void machine_backend::complete(operation& op, std::int32_t result) {
+    ANEL_ASSERT(op.state == op_state::in_flight && result != would_wait);
     op.result = result;
     ended_.push_back(&op);
     network_.has_work(host_);
 }
 
-void machine_backend::cancel(operation& op) noexcept {
-    ANEL_ASSERT(op.state == op_state::in_flight);
-    counters_.cancels += 1;
-    if (std::exchange(op.cancel_wanted, true)) return;
+void machine_backend::stop(operation& op) noexcept {
     cancels_.push_back(&op);
     network_.has_work(host_);
 }
@@ -164,6 +139,7 @@ void machine_backend::wait(time_point, op_queue& done) noexcept {
     finish_lookups();
     retry_chunkless();
     if (ended_.empty()) return;
+    ANEL_ASSERT(now_done_.empty());
     now_done_.swap(ended_);  // two vectors, whose memory stays
     if (!core_.options.first_in_first_out) {
         for (std::size_t i = now_done_.size(); i > 1; --i) {
@@ -197,6 +173,7 @@ void machine_backend::retry_chunkless() {
 }
 
 void machine_backend::park(descriptor& at, operation& op) {
+    ANEL_ASSERT(op.state == op_state::in_flight && op.fd == at.fd);
     at.parked[is_outgoing(op.code)] = &op;
     if (at.is_stream() && is_outgoing(op.code)) at.parked_bytes = sum_of(next_piece(op));
 }
@@ -314,6 +291,7 @@ void machine_backend::finish_lookups() {
             continue;
         }
         operation& op = *lookups_[i].op;
+        ANEL_ASSERT(op.code == opcode::resolve && op.state == op_state::in_flight);
         lookups_.erase(lookups_.begin() + static_cast<std::ptrdiff_t>(i));
         answer(op);
     }

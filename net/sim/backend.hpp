@@ -32,8 +32,10 @@ public:
     machine_backend(network& in, machine& host);
     ~machine_backend() override;
 
-    bool submit(operation& op) noexcept override;
-    void cancel(operation& op) noexcept override;
+    std::int32_t control(operation& op) noexcept override;
+    bool start(operation& op) noexcept override;
+    bool start_helper(operation& op) noexcept override;
+    void stop(operation& op) noexcept override;
     void wait(time_point until, op_queue& done) noexcept override;
     void wake() noexcept override;
     void give_back(const void* memory) noexcept override;
@@ -78,7 +80,7 @@ private:
     void park(descriptor& at, operation& op);
     std::int32_t attempt(operation& op);
     std::int32_t attempt_once(descriptor& at, operation& op);
-    std::int32_t control(operation& op);
+    std::int32_t perform(operation& op);
     std::int32_t control_while_crashing(operation& op);
     std::int32_t bind(descriptor& at, const socket_address& wanted);
     std::int32_t bind_path(descriptor& at, const std::string& path);

@@ -12,7 +12,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint32_t requests = 6;       // sent again: net.ipv4.tcp_syn_retries of Linux
+// Linux sends a request again after 1, 2, 4 … s, net.ipv4.tcp_syn_retries times, and gives up after
+// as long again: 127 s.
+constexpr std::uint32_t requests = 6;
 constexpr duration unreachable_after = 3s;  // what it takes Linux to find nobody at an address
 constexpr std::size_t small_buffer_max = 4096;
 
@@ -27,6 +29,7 @@ connection& streams::make(descriptor& from, machine& at, const address& to) {
     }
     connection& link = *all_[free_.back()];
     free_.pop_back();
+    ANEL_ASSERT(!link.in_use && from.link == nullptr);
     link.in_use = true;
     link.established = link.local = link.severed = false;
     link.tries = 0;
@@ -82,18 +85,21 @@ void streams::draw_faults(connection& link) {
 }
 
 std::int32_t streams::connect(descriptor& from, operation& op) {
-    if (op.size > 0) return conclude_connect(from);  // size marks that it is under way
+    if ((op.flags & op_flag::has_begun) != 0) return conclude_connect(from);
     if (from.listening) return -EISCONN;
     if (from.link) return from.link->established ? -EISCONN : -EALREADY;
     const std::int32_t begun =
         from.is_unix() ? begin_unix_connect(from, op) : begin_connect(from, op);
-    if (begun == would_wait) op.size = 1;
+    ANEL_ASSERT((from.link != nullptr) == (begun >= 0 || begun == would_wait));
+    if (begun == would_wait) op.flags |= op_flag::has_begun;
     return begun;
 }
 
 std::int32_t streams::conclude_connect(descriptor& from) {
+    ANEL_ASSERT(from.link && from.end == 0);
     connection& link = *from.link;
     stream_end& end = link.ends[0];
+    ANEL_ASSERT(end.owner == &from);
     if (end.error == 0) return link.established ? 0 : would_wait;
     const std::int32_t error = -std::exchange(end.error, 0);
     from.link = nullptr;
@@ -163,6 +169,7 @@ std::int32_t streams::begin_unix_connect(descriptor& from, const operation& op) 
 
 void streams::arrive_at_listener(connection& link, descriptor& listener) {
     stream_end& end = link.ends[1];
+    ANEL_ASSERT(listener.listening && !end.owner && !end.listener);
     end.life = end.at->life;
     end.listener = &listener;
     pipe& to_listener = link.pipes[0];
@@ -177,7 +184,7 @@ void streams::arrive_at_listener(connection& link, descriptor& listener) {
 }
 
 void streams::request_again(connection& link, duration wait) {
-    if (++link.tries > requests) return fail(link, 0, ETIMEDOUT);
+    link.tries += 1;
     schedule(shared().now + wait * (1 << (link.tries - 1)), event_kind::syn, link);
 }
 
@@ -187,6 +194,7 @@ void streams::on_request(connection& link) {
     const auto refuse = [&](std::int32_t error, time_point at) {
         schedule(at, event_kind::refused, link, static_cast<std::uint32_t>(error));
     };
+    if (link.tries > requests) return fail(link, 0, ETIMEDOUT);
     if (!called.at) return refuse(EHOSTUNREACH, shared().now + unreachable_after);
     if (!reaches(link, 0)) return request_again(link, 1s);
     if (!link.local && shared().happens(fault::connect_delayed)) return request_again(link, 1s);
@@ -221,6 +229,7 @@ std::int32_t streams::accept(descriptor& listener, operation& op) {
     if (listener.queue.empty()) return would_wait;
     if (shared().happens(fault::no_descriptors)) return -EMFILE;
     connection& link = *listener.queue.front();
+    ANEL_ASSERT(link.in_use && link.ends[1].listener == &listener);
     if (!link.local && shared().happens(fault::connection_aborted)) {
         listener.queue.pop_front();
         link.ends[1].listener = nullptr;

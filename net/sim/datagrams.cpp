@@ -13,6 +13,9 @@ namespace anel::sim {
 
 using namespace std::chrono_literals;
 
+// What the kernel counts of a datagram besides its bytes.
+constexpr std::size_t bookkeeping = 768;
+
 core& datagrams::shared() const noexcept { return network_.shared(); }
 
 std::int32_t datagrams::connect(descriptor& from, const operation& op) {
@@ -102,8 +105,7 @@ bool datagrams::arrive(machine& at, const address& from, const address& to,
     if (!socket) return false;
     if (socket->deaf) return true;
     if (socket->received_bytes > socket->receive_buffer) return true;
-    // What the kernel counts: the bytes and the buffer's own bookkeeping.
-    socket->received_bytes += bytes.size() + 768;
+    socket->received_bytes += bytes.size() + bookkeeping;
     socket->received.push_back({from, bytes});
     socket->home->retry(*socket, 0);
     return true;
@@ -122,7 +124,9 @@ std::int32_t datagrams::receive(descriptor& to, message& what) {
     if (to.received.empty()) return to.deaf ? 0 : would_wait;
     const received_datagram first = std::move(to.received.front());
     to.received.pop_front();
-    to.received_bytes -= first.bytes.size() + 768;
+    ANEL_ASSERT(to.received_bytes >= first.bytes.size() + bookkeeping);
+    to.received_bytes -= first.bytes.size() + bookkeeping;
+    ANEL_ASSERT(!to.received.empty() || to.received_bytes == 0);
     std::size_t moved = 0;
     for (std::uint32_t i = 0; i < what.buffer_count; ++i) {
         const std::size_t count = std::min(what.buffers[i].size, first.bytes.size() - moved);
@@ -139,6 +143,7 @@ std::int32_t datagrams::receive_batch(descriptor& to, message_batch& into, std::
         message nothing;
         return receive(to, nothing);
     }
+    ANEL_ASSERT(most <= message_batch::capacity);
     for (into.count = 0; into.count < most && !to.received.empty(); ++into.count) {
         batch_item& item = into.items[into.count];
         item.bytes.size = into.room;
@@ -157,6 +162,7 @@ std::int32_t datagrams::receive_batch(descriptor& to, message_batch& into, std::
 }
 
 std::int32_t datagrams::send_batch(descriptor& from, message_batch& what) {
+    ANEL_ASSERT(what.done <= what.count && what.count <= message_batch::capacity);
     for (; what.done < what.count; ++what.done) {
         batch_item& item = what.items[what.done];
         socket_address to = to_socket_address(item);
@@ -171,6 +177,7 @@ std::int32_t datagrams::send_batch(descriptor& from, message_batch& what) {
 }
 
 void datagrams::on_event(const event& what) {
+    ANEL_ASSERT(what.target < flying_.size());
     in_flight& item = flying_[what.target];
     machine& sender = network_.machine_number(item.sender);
     machine& receiver = network_.machine_number(item.receiver);

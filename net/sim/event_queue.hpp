@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <anel/detail/assert.hpp>
 #include <anel/time.hpp>
 
 #include <algorithm>
@@ -49,9 +50,12 @@ public:
         std::push_heap(heap_.begin(), heap_.end(), later);
     }
     event pop() {
+        ANEL_ASSERT(!heap_.empty());
         std::pop_heap(heap_.begin(), heap_.end(), later);
         const event item = heap_.back();
         heap_.pop_back();
+        ANEL_ASSERT(item.at >= last_);  // time does not go back
+        last_ = item.at;
         return item;
     }
 
@@ -62,6 +66,7 @@ private:
 
     std::vector<event> heap_;
     std::uint64_t sequence_ = 0;
+    time_point last_{};  // of what was taken
 };
 
 }  // namespace anel::sim

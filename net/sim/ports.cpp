@@ -68,11 +68,12 @@ void machine_backend::close(descriptor& at) {
             if (at.path.starts_with('@')) host_.files.erase(file);
         }
     }
+    ANEL_ASSERT(open_ > 0 && find(at.fd) == &at);
     open_ -= 1;
     descriptors_[static_cast<std::size_t>(at.fd - first_number)].reset();
 }
 
-std::int32_t machine_backend::control(operation& op) {
+std::int32_t machine_backend::perform(operation& op) {
     if (op.code == opcode::open_socket) {
         if (core_.happens(fault::no_descriptors)) return -EMFILE;
         const descriptor* made = make_descriptor(static_cast<socket_kind>(op.flags));

@@ -14,11 +14,16 @@ namespace {
 using namespace std::chrono_literals;
 
 // Linux: the first retransmission comes 200 ms after the packet, each other one after twice as
-// long, at most two minutes; net.ipv4.tcp_retries2 of them.
+// long, at most two minutes; net.ipv4.tcp_retries2 of them. It gives up 924.6 s after the packet.
 constexpr duration retransmit_after = 200ms;
 constexpr duration retransmit_at_most = 120s;
 constexpr std::uint32_t retransmits = 15;
 constexpr std::size_t segment_size_max = 65'536;  // what an offloading card is given at once
+
+/// How long after it failed for the `tries`-th time a packet is sent again.
+constexpr duration retransmit_wait(std::uint32_t tries) noexcept {
+    return std::min(retransmit_after * (1 << (tries - 1)), retransmit_at_most);
+}
 
 std::int32_t take_error(stream_end& end) noexcept { return -std::exchange(end.error, 0); }
 
@@ -39,6 +44,7 @@ std::int32_t streams::receive(descriptor& from, void* data, std::size_t size) {
     connection& link = *from.link;
     stream_end& end = link.ends[from.end];
     pipe& in = link.pipes[1 - from.end];
+    ANEL_ASSERT(link.in_use && end.owner == &from);
     if (in.arrived > 0) {
         const std::size_t count = std::min(size, in.arrived);
         in.bytes.pop(data, count);
@@ -62,6 +68,7 @@ std::int32_t streams::send(descriptor& to, const void* data, std::size_t size) {
     connection& link = *to.link;
     stream_end& end = link.ends[to.end];
     pipe& out = link.pipes[to.end];
+    ANEL_ASSERT(link.in_use && end.owner == &to);
     if (end.error != 0) return take_error(end);
     if (end.finished || end.dead) return -EPIPE;
     const stream_end& other = link.ends[1 - to.end];
@@ -70,6 +77,7 @@ std::int32_t streams::send(descriptor& to, const void* data, std::size_t size) {
     if (used >= out.room) return would_wait;
     const std::size_t count = std::min(size, out.room - used);
     out.bytes.push(data, count);
+    ANEL_ASSERT(out.bytes.size() - out.arrived <= out.room);  // the back-pressure
     pump(link, to.end);
     return static_cast<std::int32_t>(count);
 }
@@ -110,6 +118,7 @@ void streams::close(descriptor& which) {
     if (!which.link) return;
     connection& link = *std::exchange(which.link, nullptr);
     stream_end& end = link.ends[which.end];
+    ANEL_ASSERT(end.owner == &which);
     end.owner = nullptr;
     const bool unread = link.pipes[1 - which.end].arrived > 0;
     if (which.end == 0 && !link.established) {
@@ -155,6 +164,7 @@ void streams::pump(connection& link, std::uint32_t from) {
         const bool split = shared().happens(fault::split_segment);
         fly(link, from, split ? shared().packets.any_magnitude(most) : most);
     }
+    ANEL_ASSERT(out.arrived + out.flying <= out.window);
     if (end.finished && out.waiting() == 0 && !out.end_sent) {
         out.end_sent = true;
         fly(link, from, 0);
@@ -163,6 +173,8 @@ void streams::pump(connection& link, std::uint32_t from) {
 
 void streams::fly(connection& link, std::uint32_t from, std::size_t size) {
     pipe& out = link.pipes[from];
+    ANEL_ASSERT(size > 0 || out.end_sent);  // nothing comes after the end
+    ANEL_ASSERT(out.segments.empty() || out.segments.back().size > 0);
     time_point due =
         network_.links().arrival(link.ends[from].at->index, link.ends[1 - from].at->index, size);
     if (shared().happens(fault::slow_segment)) due += retransmit_after;
@@ -211,6 +223,7 @@ void streams::on_segment(connection& link, std::uint32_t from) {
     stream_end& sender = link.ends[from];
     stream_end& to = link.ends[1 - from];
     pipe& out = link.pipes[from];
+    ANEL_ASSERT(link.in_use && out.arriving);
     out.arriving = false;
     if (out.segments.empty()) return;
     const auto again = [&](time_point at) {
@@ -220,11 +233,11 @@ void streams::on_segment(connection& link, std::uint32_t from) {
         schedule(at, event_kind::segment, link, from);
     };
     if (out.segments.front().due > shared().now) return again(out.segments.front().due);
+    if (out.tries > retransmits) return fail(link, from, ETIMEDOUT);
     if (!reaches(link, from)) {
         if (sender.dead || sender.silent) return;  // nobody sends it again
-        if (++out.tries > retransmits) return fail(link, from, ETIMEDOUT);
-        return again(shared().now +
-                     std::min(retransmit_after * (1 << out.tries), retransmit_at_most));
+        out.tries += 1;
+        return again(shared().now + retransmit_wait(out.tries));
     }
     const time_point released = network_.links().released(sender.at->index, to.at->index);
     if (released > shared().now) return again(released);
@@ -248,7 +261,9 @@ bool streams::deliver(connection& link, std::uint32_t from) {
     if (from == 1 && !link.established) on_established(link);  // its answer was overtaken
     while (!out.segments.empty() && out.segments.front().due <= shared().now) {
         const segment head = out.segments.front();
+        ANEL_ASSERT(!to.peer_ended && head.size <= out.flying);
         if (head.size == 0) {
+            ANEL_ASSERT(out.bytes.size() == out.arrived);  // every byte before the end
             to.peer_ended = true;
         } else {
             if (!to.owner && !to.listener) return false;
@@ -294,14 +309,15 @@ void streams::look_later(connection& link, std::uint32_t from) {
 
 void streams::on_look(connection& link, std::uint32_t from) {
     pipe& out = link.pipes[from];
+    ANEL_ASSERT(link.in_use && out.looking);
     out.looking = false;
+    if (out.tries > retransmits) return fail(link, from, ETIMEDOUT);
     if (!reaches(link, 1 - from)) {
         // A sender without a window asks again, as often as it sends again.
         if (link.ends[from].dead || link.ends[from].silent) return;
-        if (++out.tries > retransmits) return fail(link, from, ETIMEDOUT);
+        out.tries += 1;
         out.looking = true;
-        const duration wait = std::min(retransmit_after * (1 << out.tries), retransmit_at_most);
-        return schedule(shared().now + wait, event_kind::look, link, from);
+        return schedule(shared().now + retransmit_wait(out.tries), event_kind::look, link, from);
     }
     out.tries = 0;
     pump(link, from);
@@ -328,6 +344,7 @@ void streams::reset_by_peer(connection& link, std::uint32_t end) {
 
 void streams::fail(connection& link, std::uint32_t end, std::int32_t error) {
     stream_end& here = link.ends[end];
+    ANEL_ASSERT(error > 0);
     if (here.dead || here.silent) return;
     here.dead = true;
     here.error = error;
@@ -340,6 +357,7 @@ void streams::fail(connection& link, std::uint32_t end, std::int32_t error) {
 }
 
 void streams::on_event(const event& what) {
+    ANEL_ASSERT(is_current(what));
     connection& link = *all_[what.target];
     switch (what.kind) {
         case event_kind::segment: return on_segment(link, what.extra);

@@ -28,12 +28,11 @@ public:
     explicit offload_wait(Function function)
         : base(opcode::call, -1), function_(std::move(function)) {}
 
-    bool start(cancel_scope& scope, frame& caller) noexcept {
+    void prepare(const frame&) noexcept {
         call_.run = &offload_wait::run;
         if constexpr (stoppable) call_.stop = &offload_wait::stop;
         call_.self = this;
         this->data = static_cast<helper_call*>(&call_);
-        return base::start(scope, caller);
     }
     returned value() {
         if (error_) std::rethrow_exception(std::move(error_));

@@ -1,18 +1,12 @@
-// backend.cpp: which backend runs, and the two ends of every operation's flight.
+// backend.cpp: what submit and cancel are on every backend, and the two ends of an operation's
+// flight.
 // SPDX-License-Identifier: MIT
-#include "runtime/backend/backends.hpp"
+#include <anel/detail/backend.hpp>
+
 #include "runtime/backend/chunk_pool.hpp"
 #include "runtime/system/sanitizer.hpp"
 
-#include <anel/detail/backend.hpp>
-#include <anel/error.hpp>
-
-#include <array>
 #include <cerrno>
-#include <cstdlib>
-#include <exception>
-#include <stdexcept>
-#include <string_view>
 
 namespace anel::detail {
 namespace {
@@ -51,69 +45,7 @@ bool memory_is_good(const operation& op) noexcept {
     }
 }
 
-#ifndef ANEL_HAVE_IO_URING
-std::unique_ptr<backend> uring_or_throw(const backend_options&) {
-    throw_errno(ENOSYS, "io_uring_setup", "(this build has no io_uring)");
-}
-#else
-std::unique_ptr<backend> uring_or_throw(const backend_options& options) {
-    return make_uring_backend(options);
-}
-#endif
-
-#ifndef ANEL_HAVE_EPOLL
-std::unique_ptr<backend> epoll_or_throw(const backend_options&) {
-    throw_errno(ENOSYS, "epoll_create1", "(this build has no epoll)");
-}
-#else
-std::unique_ptr<backend> epoll_or_throw(const backend_options& options) {
-    return make_epoll_backend(options);
-}
-#endif
-
-std::unique_ptr<backend> make_named(const backend_options& options) {
-    switch (options.kind) {
-        case backend_kind::io_uring: return uring_or_throw(options);
-        case backend_kind::epoll: return epoll_or_throw(options);
-        case backend_kind::sim: throw_errno(EOPNOTSUPP, "sim", "(only a sim::world makes one)");
-        default: return make_poll_backend(options);
-    }
-}
-
-backend_kind kind_from_environment() {
-    const char* text = std::getenv("ANEL_BACKEND");
-    if (!text || std::string_view(text).empty()) return backend_kind::automatic;
-    for (const auto kind : {backend_kind::automatic, backend_kind::io_uring, backend_kind::epoll,
-                            backend_kind::poll}) {
-        if (std::string_view(text) == name_of(kind)) return kind;
-    }
-    throw std::invalid_argument(std::string("ANEL_BACKEND=") + text +
-                                ": not one of auto, io_uring, epoll, poll");
-}
-
 }  // namespace
-
-std::unique_ptr<backend> make_backend(const backend_options& options) {
-    backend_options wanted = options;
-    if (wanted.kind == backend_kind::automatic) wanted.kind = kind_from_environment();
-    if (wanted.kind != backend_kind::automatic) return make_named(wanted);
-
-    std::string reason;
-    for (const auto kind : {backend_kind::io_uring, backend_kind::epoll}) {
-        try {
-            wanted.kind = kind;
-            auto made = make_named(wanted);
-            made->set_reason(std::move(reason));
-            return made;
-        } catch (const std::exception& error) {
-            reason += (reason.empty() ? "" : ", ") + std::string(name_of(kind)) +
-                      " cannot start: " + error.what();
-        }
-    }
-    auto made = make_poll_backend(options);
-    made->set_reason(std::move(reason));
-    return made;
-}
 
 backend::backend() noexcept = default;
 
@@ -130,9 +62,30 @@ chunk_pool& backend::chunks() {
 
 void backend::give_back(const void* memory) noexcept { chunks_->give_back(memory); }
 
+// What is the same for every backend: calls that end at once, and those that do nothing.
+bool backend::submit(operation& op) noexcept {
+    ANEL_ASSERT(op.state == op_state::idle && !op.cancel_wanted);
+    const op_kind kind = row_of(op.code).kind;
+    if (kind == op_kind::control) return finished_inline(op, control(op));
+    if (kind == op_kind::helper) return start_helper(op);
+    if (op.fd < 0) return finished_inline(op, -EBADF);
+    if (moves_nothing(op)) return finished_inline(op, 0);
+    const bool in_flight = start(op);
+    ANEL_ASSERT(op.state == (in_flight ? op_state::in_flight : op_state::done));
+    return in_flight;
+}
+
+void backend::cancel(operation& op) noexcept {
+    ANEL_ASSERT(op.state == op_state::in_flight);
+    counters_.cancels += 1;
+    if (op.cancel_wanted) return;
+    op.cancel_wanted = true;
+    stop(op);
+}
+
 void backend::started(operation& op) noexcept {
     ANEL_ASSERT(op.state == op_state::idle);
-    ANEL_ASSERT(memory_is_good(op));
+    ANEL_ASSERT(!address_sanitizer || memory_is_good(op));
     op.state = op_state::in_flight;
     counters_.operations += 1;
     in_flight_ += 1;
@@ -140,13 +93,18 @@ void backend::started(operation& op) noexcept {
 
 void backend::finished(operation& op, op_queue& done) noexcept {
     ANEL_ASSERT(op.state == op_state::in_flight);
-    ANEL_ASSERT(op.owed == 0);
-    ANEL_ASSERT(memory_is_good(op));  // freed while the kernel could write to it
+    ANEL_ASSERT(op.owed == 0 && op.notices == 0);
+    // Else it was freed while the kernel could write to it.
+    ANEL_ASSERT(!address_sanitizer || memory_is_good(op));
     ANEL_ASSERT(in_flight_ > 0);
     op.state = op_state::done;
     counters_.completions += 1;
     in_flight_ -= 1;
     done.push(op);
+}
+
+void backend::finished(op_queue& ended, op_queue& done) noexcept {
+    while (suspension* first = ended.pop()) finished(static_cast<operation&>(*first), done);
 }
 
 bool backend::finished_inline(operation& op, std::int32_t result) noexcept {
@@ -162,18 +120,3 @@ bool backend::finished_inline(operation& op, std::int32_t result) noexcept {
 }
 
 }  // namespace anel::detail
-
-namespace anel {
-
-const char* name_of(backend_kind kind) noexcept {
-    switch (kind) {
-        case backend_kind::automatic: return "auto";
-        case backend_kind::io_uring: return "io_uring";
-        case backend_kind::epoll: return "epoll";
-        case backend_kind::poll: return "poll";
-        case backend_kind::sim: return "sim";
-    }
-    return "unknown";
-}
-
-}  // namespace anel

@@ -201,10 +201,9 @@ std::int32_t helper_crew::start(operation& op) noexcept {
     return 0;
 }
 
-void helper_crew::cancel(operation& op) noexcept {
+void helper_crew::stop(operation& op) noexcept {
     if (unqueue_or_leave(op)) return;
     // It runs, or has ended: either way it is still there, because only this thread takes it back.
-    if (std::exchange(op.cancel_wanted, true)) return;
     auto& call = *static_cast<helper_call*>(op.data);
     if (call.stop) call.stop(call);
 }

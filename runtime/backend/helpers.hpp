@@ -31,7 +31,7 @@ public:
     ~helper_crew();
 
     std::int32_t start(operation& op) noexcept;
-    void cancel(operation& op) noexcept;
+    void stop(operation& op) noexcept;
     void collect(op_queue& ended) noexcept;
 
 private:
@@ -54,7 +54,7 @@ public:
     /// Takes a `call` or `resolve`. Returns 0, or -errno when it cannot be queued.
     std::int32_t start(operation& op) noexcept { return crew_of(op).start(op); }
     /// Makes `op` come back soon, if it can be; in any case it comes back once.
-    void cancel(operation& op) noexcept { crew_of(op).cancel(op); }
+    void stop(operation& op) noexcept { crew_of(op).stop(op); }
     /// Moves what has come back to `ended`, with results.
     void collect(op_queue& ended) noexcept {
         calls_.collect(ended);

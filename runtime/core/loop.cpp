@@ -18,7 +18,10 @@ loop::loop(std::unique_ptr<detail::backend> with)
     : backend_(std::move(with)),
       frames_(std::make_unique<frame_pool>()),
       process_(process_id()),
-      life_(new loop_ref::life{this, backend_->kind() != backend_kind::sim}) {}
+      process_mark_(process_mark()),
+      life_(new loop_ref::life{this, backend_->kind() != backend_kind::sim}) {
+    backend_->charge(spent_);
+}
 
 loop::~loop() {
     ANEL_ASSERT(!running_);
@@ -64,8 +67,7 @@ void loop::run_until(const bool& finished) {
 void loop::run_from(op_queue& queue) {
     counters_.turns += 1;
     others_ = &queue;
-    spent_ = 0;
-    (void)backend_->take_cost();  // what the wait has moved is bounded by the backend
+    spent_ = 0;  // what the wait has moved is bounded by the backend
     look_at_clock_ = slice;
     turn_ends_ = never;
     while (!turn_is_over()) {
@@ -99,7 +101,8 @@ bool loop::another_slice() noexcept {
 // What the kernel holds for a loop is its process's: a child of fork() would take the events of its
 // parent, or find no ring.
 void loop::check_process() const noexcept {
-    if (process_ == process_id()) return;
+    if (process_ == (process_mark_ ? process_mark_->load(std::memory_order_relaxed) : process_id()))
+        return;
     rule_broken("a child of fork() goes on in the loop of its parent: it must leave that alone and "
                 "call run() itself",
                 nullptr);
@@ -194,9 +197,7 @@ void loop::drive(frame& first) {
 
 bool loop::start(operation& op) noexcept {
     check_process();
-    const bool in_flight = backend_->submit(op);
-    spent_ += backend_->take_cost();
-    if (in_flight) return true;
+    if (backend_->submit(op)) return true;
     if (may_go_on()) return false;
     // A peer that always has data would keep this coroutine running for ever; let others in.
     ready_.push(op);
@@ -209,7 +210,6 @@ std::int32_t loop::control(opcode code, int fd, void* data, std::size_t size,
     check_process();
     operation op(code, fd, data, size, flags);
     backend_->submit(op);
-    spent_ += backend_->take_cost();
     ANEL_ASSERT(op.state == op_state::done);
     return op.result;
 }
@@ -249,23 +249,16 @@ const wait_kind& wait_kind_of(opcode code) noexcept {
         auto& op = static_cast<operation&>(wait);
         if (op.state == op_state::in_flight) wait.wait_scope->owner().cancel(op);
     };
-    static constexpr wait_kind control{"control", nullptr};  // done before anybody could cancel it
-    static constexpr std::array<wait_kind, 13> kinds{{
-        {"accept", cancel},
-        {"connect", cancel},
-        {"recv", cancel},
-        {"send", cancel},
-        {"recvfrom", cancel},
-        {"sendto", cancel},
-        {"recv", cancel},
-        {"recv_batch", cancel},
-        {"send_batch", cancel},
-        {"offload", cancel},
-        {"resolve", cancel},
-        {"send_file", cancel},
-        {"read", cancel},
-    }};
-    return finishes_inline(code) ? control : kinds[static_cast<std::size_t>(code)];
+    static constexpr auto kinds = [] {
+        std::array<wait_kind, opcode_table.size()> all{};
+        for (const opcode_row& row : opcode_table) {
+            // A control call is done before anybody could cancel it.
+            all[static_cast<std::size_t>(row.code)] = {
+                row.name, row.kind == op_kind::control ? nullptr : +cancel};
+        }
+        return all;
+    }();
+    return kinds[static_cast<std::size_t>(code)];
 }
 
 }  // namespace anel::detail

@@ -1,38 +1,52 @@
-// operation.cpp: the names of the opcodes.
+// operation.cpp: how far an operation came.
 // SPDX-License-Identifier: MIT
 #include <anel/detail/operation.hpp>
 
-namespace anel::detail {
+#include <algorithm>
 
-const char* name_of(opcode code) noexcept {
-    switch (code) {
-        case opcode::accept: return "accept";
-        case opcode::connect: return "connect";
-        case opcode::recv: return "recv";
-        case opcode::send: return "send";
-        case opcode::recvmsg: return "recvmsg";
-        case opcode::sendmsg: return "sendmsg";
-        case opcode::recv_chunk: return "recv_chunk";
-        case opcode::recv_batch: return "recv_batch";
-        case opcode::send_batch: return "send_batch";
-        case opcode::call: return "call";
-        case opcode::resolve: return "resolve";
-        case opcode::send_file: return "send_file";
-        case opcode::read_input: return "read";
-        case opcode::open_socket: return "socket";
-        case opcode::bind: return "bind";
-        case opcode::listen: return "listen";
-        case opcode::local_address: return "getsockname";
-        case opcode::peer_address: return "getpeername";
-        case opcode::set_option: return "setsockopt";
-        case opcode::shutdown: return "shutdown";
-        case opcode::close: return "close";
-        case opcode::give_up: return "detach";
-        case opcode::take_over: return "attach";
-        case opcode::identify_path: return "lstat";
-        case opcode::remove_path: return "unlink";
+namespace anel::detail {
+namespace {
+
+void drop_front(io_buffer& bytes, std::size_t moved) noexcept {
+    ANEL_ASSERT(moved <= bytes.size);
+    bytes.data = static_cast<std::byte*>(bytes.data) + moved;
+    bytes.size -= moved;
+}
+
+void drop_front(file_part& part, std::size_t moved) noexcept {
+    const std::size_t of_head = std::min(moved, part.head.size);
+    drop_front(part.head, of_head);
+    part.offset += moved - of_head;
+}
+
+void drop_front(message& parts, std::size_t moved) noexcept {
+    while (parts.buffer_count > 0 && moved >= parts.buffers->size) {
+        moved -= parts.buffers->size;
+        parts.buffers += 1;
+        parts.buffer_count -= 1;
     }
-    return "unknown";
+    ANEL_ASSERT(moved == 0 || parts.buffer_count > 0);
+    if (moved > 0) drop_front(*parts.buffers, moved);
+}
+
+}  // namespace
+
+void advance(operation& op, std::size_t moved) noexcept {
+    ANEL_ASSERT(moved <= op.size);
+    op.size -= moved;
+    switch (op.code) {
+        case opcode::sendmsg: return drop_front(*static_cast<message*>(op.data), moved);
+        case opcode::send_file: return drop_front(*static_cast<file_part*>(op.data), moved);
+        default: op.data = static_cast<std::byte*>(op.data) + moved;
+    }
+}
+
+io_buffer oversized_part(const operation& op) noexcept {
+    ANEL_ASSERT(op.code == opcode::sendmsg);
+    const auto& parts = *static_cast<const message*>(op.data);
+    const bool has = (op.flags & op_flag::whole) != 0 && parts.buffer_count > 0 &&
+                     parts.buffers->size > share_bytes;
+    return has ? io_buffer{parts.buffers->data, share_bytes} : io_buffer{};
 }
 
 }  // namespace anel::detail

@@ -6,8 +6,7 @@
 
 #include <vector>
 
-namespace anel {
-using namespace detail;
+namespace anel::detail {
 namespace {
 
 void append_wait(const suspension& wait, std::string& text) {
@@ -31,4 +30,4 @@ std::string task_tree(const cancel_scope& scope) {
     return text;
 }
 
-}  // namespace anel
+}  // namespace anel::detail

@@ -36,6 +36,7 @@ public:
             place_[index] = static_cast<std::uint32_t>(set_.size() - 1);
         }
         pollfd& entry = set_[place_[index]];
+        ANEL_ASSERT(on(entry.fd) == fd);
         if (wanted == 0) {
             entry.fd = off(fd);  // keeps its place: most are wanted again soon
         } else if (entry.fd == fd) {
@@ -51,6 +52,7 @@ public:
         const auto index = static_cast<std::size_t>(fd);
         if (index >= place_.size() || place_[index] == absent) return;
         swap(place_[index], set_.size() - 1);
+        ANEL_ASSERT(on(set_.back().fd) == fd && set_.size() > 1);  // not the waker
         place_[index] = absent;
         set_.pop_back();
     }

@@ -14,10 +14,7 @@
 #pragma once
 
 #include "runtime/backend/chunk_pool.hpp"
-#include "runtime/backend/helpers.hpp"
-#include "runtime/system/posix.hpp"
-
-#include <anel/detail/backend.hpp>
+#include "runtime/backend/kernel_backend.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -37,24 +34,32 @@ inline bool wait_failed(const char* call) noexcept {
 }
 
 template <class Poller>
-class readiness final : public backend {
+class readiness final : public kernel_backend {
 public:
     readiness(backend_kind kind, const backend_options& options)
-        : kind_(kind), poller_(waker_.descriptor()), helpers_(*this, options.helper_threads) {}
+        : kernel_backend(options), kind_(kind), poller_(waker_.descriptor()) {}
     ~readiness() override { ANEL_ASSERT(in_flight() == 0); }
 
-    bool submit(operation& op) noexcept override {
-        if (finishes_inline(op.code)) {
-            made_calls(1);
-            return finished_inline(op, control(op));
+    std::int32_t control(operation& op) noexcept override {
+        made_calls(1);
+        const bool goes = op.code == opcode::close || op.code == opcode::give_up;
+        if (goes && static_cast<std::size_t>(op.fd) < slots_.size()) {
+            slot& place = slots_[static_cast<std::size_t>(op.fd)];
+            ANEL_ASSERT(place.parked[0] == nullptr);  // cancelled and awaited before a close
+            ANEL_ASSERT(place.parked[1] == nullptr);
+            if (!Poller::edges || place.watched) poller_.forget(op.fd);
+            place = slot{};
         }
-        if (needs_helper(op.code)) {
-            if (const std::int32_t error = helpers_.start(op)) return finished_inline(op, error);
-            started(op);
-            return true;
+        const std::int32_t result = control_call(op, blocking::no);
+        if (result >= 0 && (op.code == opcode::open_socket || op.code == opcode::take_over)) {
+            const auto made = static_cast<socket_kind>(op.flags);
+            const int fd = op.code == opcode::take_over ? op.fd : result;
+            if (made == socket_kind::tcp4 || made == socket_kind::tcp6) is_internet(fd);
         }
-        if (op.fd < 0) return finished_inline(op, -EBADF);
-        if (moves_nothing(op)) return finished_inline(op, 0);
+        return result;
+    }
+
+    bool start(operation& op) noexcept override {
         try {
             if (op.code == opcode::recv_chunk) (void)chunks();  // fails here, or never
             const std::int32_t result = try_or_park(op);
@@ -66,12 +71,8 @@ public:
         return true;
     }
 
-    void cancel(operation& op) noexcept override {
-        ANEL_ASSERT(op.state == op_state::in_flight);
-        counters_.cancels += 1;
-        if (needs_helper(op.code)) return helpers_.cancel(op);
-        if (op.cancel_wanted) return;
-        op.cancel_wanted = true;
+    void stop(operation& op) noexcept override {
+        if (needs_helper(op.code)) return stop_helper(op);
         slot& place = slot_of(op.fd);
         ANEL_ASSERT(place.parked[is_outgoing(op.code)] == &op);
         unpark(op, place);
@@ -81,7 +82,6 @@ public:
     }
 
     void wait(time_point until, op_queue& done) noexcept override {
-        helpers_.collect(ended_);
         // Nothing sleeps while something has ended, but the kernel is asked all the same: a busy
         // program must not hold up what arrives.
         if (!chunkless_.empty() && chunks().any_free()) retry_.splice(chunkless_);
@@ -89,7 +89,7 @@ public:
         if (!numb_.empty()) until = std::min(until, numb_until_);
         if (!ended_.empty() || !retry_.empty()) until = time_point::min();
         const auto tell = [this](int fd, bool readable, bool writable, bool hung_up) {
-            if (fd == waker_.descriptor()) return waker_.clear();
+            if (fd == waker_.descriptor()) return woken();
             on_ready(fd, readable, writable, hung_up);
         };
         // Interrupted by a signal, or by the kernel itself while it tears down a ring that the
@@ -98,12 +98,9 @@ public:
             counters_.waits += 1;
         } while (!poller_.wait(until, now(), tell));
         retry_parked();
-        helpers_.collect(ended_);
-        while (suspension* ended = ended_.pop()) finished(static_cast<operation&>(*ended), done);
+        finished(ended_, done);
     }
 
-    void wake() noexcept override { waker_.signal(); }
-    [[nodiscard]] time_point now() const noexcept override { return monotonic_now(); }
     [[nodiscard]] backend_kind kind() const noexcept override { return kind_; }
 
 private:
@@ -143,31 +140,14 @@ private:
     void unpark(operation& op, slot& place) noexcept {
         place.parked[is_outgoing(op.code)] = nullptr;
         if (!std::exchange(place.retry[is_outgoing(op.code)], false)) return;
-        if (!retry_.remove(op) && !chunkless_.remove(op)) numb_.remove(op);
+        const bool found = retry_.remove(op) || chunkless_.remove(op) || numb_.remove(op);
+        ANEL_ASSERT(found);
     }
 
     slot& slot_of(int fd) {
         const auto index = static_cast<std::size_t>(fd);
         if (index >= slots_.size()) slots_.resize(index + index / 2 + 16);
         return slots_[index];
-    }
-
-    std::int32_t control(operation& op) noexcept {
-        const bool goes = op.code == opcode::close || op.code == opcode::give_up;
-        if (goes && static_cast<std::size_t>(op.fd) < slots_.size()) {
-            slot& place = slots_[static_cast<std::size_t>(op.fd)];
-            ANEL_ASSERT(place.parked[0] == nullptr);  // cancelled and awaited before a close
-            ANEL_ASSERT(place.parked[1] == nullptr);
-            if (!Poller::edges || place.watched) poller_.forget(op.fd);
-            place = slot{};
-        }
-        const std::int32_t result = control_call(op, blocking::no);
-        if (result >= 0 && (op.code == opcode::open_socket || op.code == opcode::take_over)) {
-            const auto made = static_cast<socket_kind>(op.flags);
-            const int fd = op.code == opcode::take_over ? op.fd : result;
-            if (made == socket_kind::tcp4 || made == socket_kind::tcp6) is_internet(fd);
-        }
-        return result;
     }
 
     // Without memory for it the socket is read with one call more.
@@ -259,6 +239,7 @@ private:
         place.exhausted[direction] = false;
         operation* op = place.parked[direction];
         if (!op || place.retry[direction]) return;
+        ANEL_ASSERT(op->state == op_state::in_flight && is_outgoing(op->code) == (direction == 1));
         place.parked[direction] = nullptr;
         const std::int32_t result = try_now(*op, place);
         if (result == would_wait) {
@@ -273,12 +254,13 @@ private:
     // as a turn can bear: what has just become ready need not wait for all of them.
     void retry_parked() noexcept {
         constexpr std::uint32_t bearable = 1024;
-        const std::uint32_t before = cost();
+        const std::uint32_t before = charged();
         op_queue again;
         again.splice(retry_);
-        while (suspension* item = cost() - before < bearable ? again.pop() : nullptr) {
+        while (suspension* item = charged() - before < bearable ? again.pop() : nullptr) {
             auto& op = static_cast<operation&>(*item);
             slot& place = slot_of(op.fd);
+            ANEL_ASSERT(place.parked[is_outgoing(op.code)] == &op);
             place.retry[is_outgoing(op.code)] = false;
             const int fd = op.fd;
             advance_parked(place, is_outgoing(op.code));
@@ -300,15 +282,12 @@ private:
     }
 
     backend_kind kind_;
-    wake_signal waker_;
     Poller poller_;
     std::vector<slot> slots_;
-    op_queue ended_;
     op_queue retry_;      // parked, and to be tried again without waiting
     op_queue chunkless_;  // parked, and to be tried again once a chunk has come back
     op_queue numb_;       // parked, and to be tried again after a pause
     time_point numb_until_{};
-    helper_threads helpers_;
 };
 
 }  // namespace anel::detail

@@ -137,13 +137,6 @@ std::int32_t detail::read_into_memory(int file, std::uint64_t offset, std::size_
     return 0;
 }
 
-void detail::advance(file_part& part, std::size_t moved) noexcept {
-    const std::size_t of_head = std::min(moved, part.head.size);
-    part.head.data = static_cast<std::byte*>(part.head.data) + of_head;
-    part.head.size -= of_head;
-    part.offset += moved - of_head;
-}
-
 std::int32_t detail::send_from_file(int socket, file_part& part, std::size_t size) noexcept {
     if (part.head.size < size && is_copied(part, size))
         return send_copied(socket, part, size - part.head.size);

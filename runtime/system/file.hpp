@@ -35,8 +35,6 @@ std::int32_t read_into_memory(int file, std::uint64_t offset, std::size_t size) 
 /// Reads what is there into `to`. Returns bytes, 0 at the end, or -errno.
 std::int32_t read_at(int file, std::uint64_t offset, void* to, std::size_t size) noexcept;
 
-/// Drops `moved` bytes from the front of what is still to be sent.
-void advance(file_part& part, std::size_t moved) noexcept;
 /// Whether what is left, `size` bytes, goes through this process's memory: then the socket may be
 /// one that blocks.
 constexpr bool is_copied(const file_part& part, std::size_t size) noexcept {

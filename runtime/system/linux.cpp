@@ -73,13 +73,12 @@ std::atomic<int>* emptied_by_fork() noexcept {
 
 }  // namespace
 
-int process_id() noexcept {
-    static std::atomic<int>* const known = emptied_by_fork();
-    if (!known) return ::getpid();
-    const int id = known->load(std::memory_order_relaxed);
-    if (id != 0) return id;
-    known->store(::getpid(), std::memory_order_relaxed);
-    return ::getpid();
+int process_id() noexcept { return ::getpid(); }
+
+const std::atomic<int>* process_mark() noexcept {
+    static std::atomic<int>* const mark = emptied_by_fork();
+    if (mark) mark->store(::getpid(), std::memory_order_relaxed);
+    return mark;
 }
 
 int make_socket(int family, int type, blocking mode) noexcept {

@@ -36,6 +36,8 @@ int send_datagrams(int fd, counted_message* from, unsigned) noexcept {
 
 int process_id() noexcept { return ::getpid(); }
 
+const std::atomic<int>* process_mark() noexcept { return nullptr; }
+
 int pin_thread(unsigned) noexcept { return -ENOTSUP; }
 
 // Nothing tells: a read of a regular file is taken for one that does not wait.

@@ -121,10 +121,10 @@ std::int32_t remove_path(socket_path& path) noexcept {
 
 std::int32_t connect_or_conclude(operation& op) noexcept {
     socket_address& peer = address_of(op);
-    if (op.size == 0) {  // size marks that the connect is under way
+    if ((op.flags & op_flag::has_begun) == 0) {
         if (::connect(op.fd, raw(peer), peer.size) == 0) return 0;
         if (errno != EINPROGRESS && errno != EINTR) return -errno;
-        op.size = 1;
+        op.flags |= op_flag::has_begun;
         return would_wait;
     }
     int error = 0;
@@ -264,35 +264,6 @@ void read_native_message(message& data) noexcept {
     const auto* native = std::launder(reinterpret_cast<const msghdr*>(data.native));
     if (data.address) data.address->size = native->msg_namelen;
     data.truncated = (native->msg_flags & MSG_TRUNC) != 0;
-}
-
-io_buffer oversized_part(const operation& op) noexcept {
-    const auto& data = *static_cast<const message*>(op.data);
-    const bool has = (op.flags & op_flag::whole) != 0 && data.buffer_count > 0 &&
-                     data.buffers->size > share_bytes;
-    return has ? io_buffer{data.buffers->data, share_bytes} : io_buffer{};
-}
-
-void advance(operation& op, std::size_t moved) noexcept {
-    ANEL_ASSERT(moved <= op.size);
-    op.size -= moved;
-    if (op.code == opcode::recv || op.code == opcode::send) {
-        op.data = static_cast<std::byte*>(op.data) + moved;
-        return;
-    }
-    if (op.code == opcode::send_file) {
-        advance(*static_cast<file_part*>(op.data), moved);
-        return;
-    }
-    auto& data = *static_cast<message*>(op.data);
-    while (data.buffer_count > 0 && moved >= data.buffers->size) {
-        moved -= data.buffers->size;
-        data.buffers += 1;
-        data.buffer_count -= 1;
-    }
-    if (moved == 0) return;
-    data.buffers->data = static_cast<std::byte*>(data.buffers->data) + moved;
-    data.buffers->size -= moved;
 }
 
 void reset_connection(int fd) noexcept {

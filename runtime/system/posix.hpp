@@ -33,29 +33,11 @@ effort effort_of(const operation& op, std::size_t size, std::int32_t result) noe
 std::int32_t receive_batch(operation& op) noexcept;
 std::int32_t send_batch(operation& op) noexcept;
 
-/// Most bytes of one call or submission. The kernel moves what it can before it returns: a peer on
-/// another processor that reads as fast as we send would keep it there for as long as there are
-/// bytes, and every other task waiting.
-inline constexpr std::size_t share_bytes = 1U << 20;
-
 /// Fills the msghdr inside a message and returns it. Of several buffers it takes as many as make a
 /// share, and at least one.
 msghdr* native_message(message& data) noexcept;
 /// Takes over what the kernel said in that msghdr: address size, truncation.
 void read_native_message(message& data) noexcept;
-
-/// True for a recv, send or send_file on a stream of no bytes: done at once, or it would wait for
-/// data it does not want. Datagrams may well be empty.
-constexpr bool moves_nothing(const operation& op) noexcept {
-    return op.size == 0 &&
-           (op.code == opcode::recv || op.code == opcode::send || op.code == opcode::send_file);
-}
-
-/// The first share of a sendmsg of several parts whose first part is longer; else nothing.
-io_buffer oversized_part(const operation& op) noexcept;
-
-/// Drops `moved` bytes from the front of what a `whole` operation still has to move.
-void advance(operation& op, std::size_t moved) noexcept;
 
 /// Ends a connection at once: what the system has still to send is dropped, the peer is reset.
 void reset_connection(int fd) noexcept;

@@ -7,6 +7,7 @@
 
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -48,8 +49,12 @@ int receive_datagrams(int fd, counted_message* into, unsigned count, std::int32_
 /// or -errno when that was the first.
 int send_datagrams(int fd, counted_message* from, unsigned count) noexcept;
 
-/// The id of this process; mostly without a system call, and right in a child of fork() as well.
+/// The id of this process.
 int process_id() noexcept;
+
+/// A word with the id of the process that made it, 0 in a child of fork(). Null where a system has
+/// no memory that it empties there.
+const std::atomic<int>* process_mark() noexcept;
 
 /// Keeps this thread on the `index`-th of the processors it may use, counted round. Returns 0 or
 /// -errno; -ENOTSUP where a system cannot do that.

@@ -21,7 +21,7 @@ namespace anel::detail {
 // A plain recv must not overtake what a recv_chunk before it left behind.
 bool uring::belongs_to_unread(const operation& op) noexcept {
     if (op.code == opcode::recv_chunk) return true;
-    if (op.code != opcode::recv) return false;
+    ANEL_ASSERT(op.code == opcode::recv);
     const unread_bytes* unread = all_unread_.find(op.fd);
     return unread && unread->in_use();
 }
@@ -111,6 +111,7 @@ bool uring::give_unread(unread_bytes& unread, operation& op) noexcept {
 
 // Without `sqe` it waits for its turn: for room to submit, or for a chunk.
 void uring::arm(int fd, unread_bytes& unread, io_uring_sqe* sqe) noexcept {
+    ANEL_ASSERT(!unread.armed && !unread.cancelling && !unread.chunkless);
     if (!sqe) return wait_for_chunk(fd, unread);
     unread.as_multishot = offers_.is_open() && unread.multishot && multishot_works_;
     if (!offers_.is_open()) {
@@ -151,7 +152,6 @@ void uring::wait_for_chunk(int fd, unread_bytes& unread) noexcept {
 // First come, first served, one for each chunk that there is: a receive armed without any would
 // fail at once.
 void uring::arm_chunkless() noexcept {
-    if (!unread_open_) return;
     if (offers_.is_open()) offers_.top_up();
     unsigned chunks_left = offers_.is_open() ? offers_.offered() : chunks().any_free() ? 1 : 0;
     while (first_chunkless_ >= 0 && chunks_left > 0) {
@@ -173,7 +173,6 @@ void uring::arm_chunkless() noexcept {
 // Those that were armed for the chunks there are may have nothing to receive: the next ones get
 // their chance before the loop sleeps.
 bool uring::can_arm_chunkless() noexcept {
-    if (first_chunkless_ < 0) return false;
     return offers_.is_open() ? offers_.offered() > 0 : chunks().any_free();
 }
 
@@ -181,6 +180,7 @@ bool uring::can_arm_chunkless() noexcept {
 // F_MORE says whether it is still armed.
 void uring::received(int fd, std::int32_t result, std::uint32_t flags) noexcept {
     unread_bytes& unread = *all_unread_.find(fd);
+    ANEL_ASSERT(unread.armed);
     if ((flags & IORING_CQE_F_MORE) == 0) {
         unread.armed = false;
         unread.cancelling = false;
@@ -226,6 +226,7 @@ void uring::disarmed(int fd, std::int32_t answer) noexcept {
 // Puts received bytes behind those that are there.
 void uring::keep(unread_bytes& unread, std::uint16_t chunk, std::byte* data,
                  std::uint32_t size) noexcept {
+    ANEL_ASSERT(size > 0 && size <= chunk_pool::chunk_bytes);
     if (!unread.spill && !unread.waiting && all_unread_.crowded()) {
         unread.spill.reset(new (std::nothrow) spilled);
     }
@@ -277,6 +278,7 @@ void uring::drop_unread(int fd) noexcept {
         give_back(all_unread_.front(*unread).data);
         all_unread_.pop(*unread);
     }
+    ANEL_ASSERT(!unread->armed && unread->queued == 0);
     *unread = unread_bytes();
 }
 

@@ -31,23 +31,25 @@ constexpr bool goes_at_once(const operation& op) noexcept {
     return one_datagram || op.code == opcode::send_batch || op.code == opcode::send_file;
 }
 
+// Whether it receives into memory that is lent, or after such a receive.
+constexpr bool may_meet_unread(const operation& op) noexcept {
+    return op.code == opcode::recv_chunk || (op.flags & op_flag::after_lent) != 0;
+}
+
 // The memory that an operation's completion has filled.
-void tell_memcheck([[maybe_unused]] const operation& op,
-                   [[maybe_unused]] std::int32_t result) noexcept {
-    if constexpr (memcheck) {
-        if (result < 0) return;
-        auto left = static_cast<std::size_t>(result);
-        if (op.code == opcode::recv) written_by_kernel(op.data, left);
-        if (op.code == opcode::accept) written_by_kernel(op.data, sizeof(socket_address));
-        if (op.code != opcode::recvmsg) return;
-        const auto& data = *static_cast<const message*>(op.data);
-        written_by_kernel(&data, sizeof data);
-        if (data.address) written_by_kernel(data.address, sizeof(socket_address));
-        for (std::uint32_t i = 0; i < data.buffer_count; ++i) {
-            const std::size_t part = std::min(left, data.buffers[i].size);
-            written_by_kernel(data.buffers[i].data, part);
-            left -= part;
-        }
+[[maybe_unused]] void tell_memcheck(const operation& op, std::int32_t result) noexcept {
+    if (result < 0) return;
+    auto left = static_cast<std::size_t>(result);
+    if (op.code == opcode::recv) written_by_kernel(op.data, left);
+    if (op.code == opcode::accept) written_by_kernel(op.data, sizeof(socket_address));
+    if (op.code != opcode::recvmsg) return;
+    const auto& data = *static_cast<const message*>(op.data);
+    written_by_kernel(&data, sizeof data);
+    if (data.address) written_by_kernel(data.address, sizeof(socket_address));
+    for (std::uint32_t i = 0; i < data.buffer_count; ++i) {
+        const std::size_t part = std::min(left, data.buffers[i].size);
+        written_by_kernel(data.buffers[i].data, part);
+        left -= part;
     }
 }
 
@@ -65,20 +67,14 @@ io_uring_sqe* uring::next_sqe() noexcept {
     return io_uring_get_sqe(&ring_);
 }
 
-bool uring::submit(operation& op) noexcept {
-    if (finishes_inline(op.code)) {
-        if (op.code == opcode::close) drop_unread(op.fd);
-        made_calls(1);
-        return finished_inline(op, control_call(op, blocking::yes));
-    }
-    if (needs_helper(op.code)) {
-        if (const std::int32_t error = helpers_.start(op)) return finished_inline(op, error);
-        started(op);
-        return true;
-    }
-    if (op.fd < 0) return finished_inline(op, -EBADF);
-    if (moves_nothing(op)) return finished_inline(op, 0);
-    if (belongs_to_unread(op)) return ask_unread(op);
+std::int32_t uring::control(operation& op) noexcept {
+    if (op.code == opcode::close) drop_unread(op.fd);
+    made_calls(1);
+    return control_call(op, blocking::yes);
+}
+
+bool uring::start(operation& op) noexcept {
+    if (may_meet_unread(op) && belongs_to_unread(op)) return ask_unread(op);
     if (goes_at_once(op)) {
         const std::int32_t result = attempt_here(op);
         if (result > would_wait) return finished_inline(op, result);
@@ -109,6 +105,7 @@ std::int32_t uring::attempt_here(operation& op) noexcept {
 // What each opcode is for io_uring. user_data comes last: the prep functions of some versions clear
 // it, those of others leave what the slot's last user wrote.
 bool uring::prepare(operation& op) noexcept {
+    ANEL_ASSERT(op.state == op_state::in_flight && (op.flags & in_kernel) == 0);
     io_uring_sqe* sqe = next_sqe();
     if (!sqe) return false;
     const int whole = (op.flags & op_flag::whole) != 0 ? MSG_WAITALL : 0;
@@ -174,20 +171,17 @@ bool uring::prepare_cancel(operation& op) noexcept {
     return true;
 }
 
-void uring::cancel(operation& op) noexcept {
-    ANEL_ASSERT(op.state == op_state::in_flight);
-    counters_.cancels += 1;
-    if (needs_helper(op.code)) return helpers_.cancel(op);
-    if (op.cancel_wanted) return;
-    op.cancel_wanted = true;
+void uring::stop(operation& op) noexcept {
+    if (needs_helper(op.code)) return stop_helper(op);
     if ((op.flags & in_kernel) != 0) {
+        ANEL_ASSERT(op.owed > op.notices && (op.flags & in_starved) == 0);
         op.owed += 1;
         if (!unsent_cancels_.empty() || !prepare_cancel(op)) unsent_cancels_.push(op);
         return;
     }
     // Where nothing waits any more it has ended, in this turn, while a close waited for the end of
     // its own receive: that result wins. Or the kernel has sent all of it and still reads it.
-    if (leave_unread(op) || starved_.remove(op)) {
+    if ((may_meet_unread(op) && leave_unread(op)) || starved_.remove(op)) {
         op.flags &= ~in_starved;
         op.result = -ECANCELED;
         if (op.owed == 0) ended_.push(op);
@@ -214,7 +208,7 @@ void uring::flush_waiting() noexcept {
         unsent_cancels_.pop();
         if (arrived) owed_one_less(op);
     }
-    arm_chunkless();
+    if (unread_open_) arm_chunkless();
     while (suspension* first = starved_.front()) {
         if (!prepare(static_cast<operation&>(*first))) break;
         starved_.pop();
@@ -258,12 +252,11 @@ void uring::check(int returned) noexcept {
 
 void uring::wait(time_point until, op_queue& done) noexcept {
     turn_ += 1;
-    helpers_.collect(ended_);
     flush_waiting();
     if (!being_cancelled_.empty()) until = std::min(until, ask_again_at_);
     // What the kernel has not been told of cannot wake a sleeper.
-    const bool all_told =
-        waker_armed_ && starved_.empty() && unsent_cancels_.empty() && !can_arm_chunkless();
+    const bool all_told = waker_armed_ && starved_.empty() && unsent_cancels_.empty() &&
+                          (first_chunkless_ < 0 || !can_arm_chunkless());
     bool may_sleep =
         until != time_point::min() && all_told && ended_.empty() && io_uring_cq_ready(&ring_) == 0;
     duration patience = forever;
@@ -284,8 +277,7 @@ void uring::wait(time_point until, op_queue& done) noexcept {
         if (enter(0, forever) < 0) break;
         reap();
     }
-    helpers_.collect(ended_);
-    while (suspension* ended = ended_.pop()) finished(static_cast<operation&>(*ended), done);
+    finished(ended_, done);
 }
 
 // Nothing is submitted or resumed in here; the whole batch is taken, then the queue is released.
@@ -305,7 +297,7 @@ void uring::reap() noexcept {
             case tag::disarm: disarmed(static_cast<int>(data >> 3), cqe->res); break;
             case tag::wake:
                 waker_armed_ = false;
-                waker_.clear();
+                woken();
                 break;
             case tag::mask: break;  // the removal of the waker's poll
         }
@@ -316,14 +308,15 @@ void uring::reap() noexcept {
 void uring::completed(operation& op, std::int32_t result, std::uint32_t flags) noexcept {
     ANEL_ASSERT(op.state == op_state::in_flight);
     if ((flags & notice) != 0) return noticed(op, result);
-    tell_memcheck(op, result);
+    ANEL_ASSERT((op.flags & in_kernel) != 0 && op.owed > op.notices);
+    if constexpr (memcheck) tell_memcheck(op, result);
     op.flags &= ~in_kernel;
     if (op.cancel_wanted && being_cancelled_.remove(op)) op.owed -= 1;
-    if ((flags & IORING_CQE_F_MORE) != 0) op.flags += 1U << notices_shift;  // owed in its place
+    if ((flags & IORING_CQE_F_MORE) != 0) op.notices += 1;  // owed in its place
     else op.owed -= 1;
     // EINTR: from a worker thread of the kernel, where a connect to a full backlog sits: a cancel
     // interrupts it. A signal that was not meant for it does too.
-    if (result == -EINTR || zero_copy_refused(op, result)) {
+    if (result == -EINTR || ((op.flags & in_place) != 0 && zero_copy_refused(op, result))) {
         if (!op.cancel_wanted) return put_off(op);
         result = -ECANCELED;
     }
@@ -363,6 +356,7 @@ void uring::completed(operation& op, std::int32_t result, std::uint32_t flags) n
 
 // Submits it, or the rest of it, with the next turn.
 void uring::put_off(operation& op) noexcept {
+    ANEL_ASSERT(op.state == op_state::in_flight && (op.flags & (in_kernel | in_starved)) == 0);
     op.flags |= in_starved;
     starved_.push(op);
 }
@@ -373,6 +367,7 @@ void uring::put_off(operation& op) noexcept {
 // the kernel that is about to wait may miss that it was interrupted (seen on 6.1): where the answer
 // is only that one is at it (EALREADY), it is asked again after a pause.
 void uring::cancelled(operation& op, std::int32_t answer) noexcept {
+    ANEL_ASSERT(op.cancel_wanted && op.owed > op.notices);
     const bool still_there = (op.flags & in_kernel) != 0;
     if (answer == -ENOENT && still_there) return unsent_cancels_.push(op);
     if (answer != -EALREADY || !still_there) return owed_one_less(op);

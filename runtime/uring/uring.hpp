@@ -11,12 +11,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include "runtime/backend/helpers.hpp"
+#include "runtime/backend/kernel_backend.hpp"
 #include "runtime/backend/unread.hpp"
-#include "runtime/system/posix.hpp"
 #include "runtime/uring/chunks.hpp"
-
-#include <anel/detail/backend.hpp>
 
 #include <liburing.h>
 
@@ -24,18 +21,15 @@
 
 namespace anel::detail {
 
-class uring final : public backend {
+class uring final : public kernel_backend {
 public:
-    explicit uring(const backend_options& options) : helpers_(*this, options.helper_threads) {
-        set_up(options);
-    }
+    explicit uring(const backend_options& options) : kernel_backend(options) { set_up(options); }
     ~uring() override;
 
-    bool submit(operation& op) noexcept override;
-    void cancel(operation& op) noexcept override;
+    std::int32_t control(operation& op) noexcept override;
+    bool start(operation& op) noexcept override;
+    void stop(operation& op) noexcept override;
     void wait(time_point until, op_queue& done) noexcept override;
-    void wake() noexcept override { waker_.signal(); }
-    [[nodiscard]] time_point now() const noexcept override { return monotonic_now(); }
     [[nodiscard]] backend_kind kind() const noexcept override { return backend_kind::io_uring; }
 
 private:
@@ -76,12 +70,8 @@ private:
     static constexpr std::uint32_t in_kernel = op_flag::first_of_backend;  // its completion is owed
     static constexpr std::uint32_t in_starved = in_kernel << 1;
     static constexpr std::uint32_t in_place = in_kernel << 2;  // what is in the kernel is zero-copy
-    static constexpr std::uint32_t cut_short = in_kernel << 3;  // whole: more was asked for
-    static constexpr std::uint32_t told_in_vain = cut_short;    // attempted: of an error alone
-    static constexpr unsigned notices_shift = 24;               // above: how many notices are owed
-    static std::uint32_t notices_of(const operation& op) noexcept {
-        return op.flags >> notices_shift;
-    }
+    static constexpr std::uint32_t cut_short = in_kernel << 3;     // whole: more was asked for
+    static constexpr std::uint32_t told_in_vain = in_kernel << 4;  // attempted: of an error alone
 
     // receive.cpp: receives that belong to a descriptor, not to an operation.
     bool belongs_to_unread(const operation& op) noexcept;
@@ -104,15 +94,12 @@ private:
     static constexpr duration forever = duration::max();
 
     io_uring ring_{};
-    wake_signal waker_;
-    helper_threads helpers_;
     bool waker_armed_ = false;
     bool must_enter_to_reap_ = false;  // no TASKRUN flag: only a system call shows what is there
     op_queue starved_;                 // in flight, but not yet in the submission queue
     op_queue unsent_cancels_;          // operations whose cancel found no room
     op_queue being_cancelled_;         // cancelled while a thread of the kernel was at them
     time_point ask_again_at_{};        // for these
-    op_queue ended_;
 
     unread_table all_unread_;
     chunk_offers offers_;

@@ -21,7 +21,7 @@ constexpr unsigned report_usage = 1U << 3;      // of a submission; IORING_SEND_
 constexpr std::uint32_t was_copied = 1U << 31;  // of a notice; IORING_NOTIF_USAGE_ZC_COPIED
 
 // The system's send buffer holds a few shares; whatever else owes notices is sent with a copy.
-constexpr std::uint32_t notices_max = 64;
+constexpr std::uint8_t notices_max = 64;
 
 // Linux has a number of its own for what a socket cannot do; libc gives it no name.
 constexpr std::int32_t kernel_enotsupp = 524;
@@ -31,7 +31,7 @@ constexpr std::int32_t kernel_enotsupp = 524;
 // Returns false when it is to be a plain send.
 bool uring::prepare_zero_copy(operation& op, io_uring_sqe& sqe, std::size_t size) noexcept {
     op.flags &= ~in_place;
-    if ((op.flags & op_flag::zero_copy) == 0 || notices_of(op) >= notices_max) return false;
+    if ((op.flags & op_flag::zero_copy) == 0 || op.notices >= notices_max) return false;
     io_uring_prep_send_zc(&sqe, op.fd, op.data, size, MSG_WAITALL | no_signal, report_usage);
     op.flags |= in_place;
     return true;
@@ -42,14 +42,13 @@ bool uring::prepare_zero_copy(operation& op, io_uring_sqe& sqe, std::size_t size
 bool uring::zero_copy_refused(operation& op, std::int32_t result) noexcept {
     const bool refused = result == -EINVAL || result == -EOPNOTSUPP || result == -ENOMEM ||
                          result == -ENOBUFS || result == -kernel_enotsupp;
-    if ((op.flags & in_place) == 0 || !refused) return false;
-    op.flags &= ~op_flag::zero_copy;
-    return true;
+    if (refused) op.flags &= ~op_flag::zero_copy;
+    return refused;
 }
 
 void uring::noticed(operation& op, std::int32_t usage) noexcept {
-    ANEL_ASSERT(notices_of(op) > 0);
-    op.flags -= 1U << notices_shift;
+    ANEL_ASSERT(op.notices > 0);
+    op.notices -= 1;
     const bool copied = (static_cast<std::uint32_t>(usage) & was_copied) != 0;
     if (copied) op.flags &= ~op_flag::zero_copy;  // also of what is still to be sent
     else op.flags |= op_flag::not_copied;
@@ -60,7 +59,7 @@ void uring::noticed(operation& op, std::int32_t usage) noexcept {
 // as TCP tries again, a quarter of an hour. Only the end of the connection drops it at once.
 void uring::let_go_of_memory(operation& op) noexcept {
     const bool under_way = (op.flags & (in_kernel | in_starved)) != 0;
-    if (!op.cancel_wanted || under_way || notices_of(op) == 0) return;
+    if (!op.cancel_wanted || under_way || op.notices == 0) return;
     if (op.result >= 0) op.result = -ECANCELED;
     reset_connection(op.fd);
 }

@@ -193,7 +193,7 @@ TEST_P(backend_contract, an_address_can_be_reused_as_soon_as_its_operation_is_do
     }
 }
 
-// A thread writes a byte while the receive of its round waits, is being cancelled, or was cancelled:
+// A thread writes a byte while the receive of its round waits, is being cancelled, or has been:
 // which of these is a matter of speed, and in every eighth round none.
 TEST_P(backend_contract, a_cancelled_recv_consumes_nothing) {
     make();

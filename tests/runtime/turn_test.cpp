@@ -24,13 +24,15 @@ using namespace std::chrono_literals;
 /// Every operation is done at once and has moved so many bytes; nothing ever arrives.
 class instant_backend final : public backend {
 public:
-    bool submit(operation& op) noexcept override {
+    std::int32_t control(operation&) noexcept override { return 0; }
+    bool start(operation& op) noexcept override {
         made_calls(1, bytes);
         done_since_ += 1;
         most_done = std::max(most_done, done_since_);
         return finished_inline(op, 0);
     }
-    void cancel(operation&) noexcept override {}
+    bool start_helper(operation& op) noexcept override { return start(op); }
+    void stop(operation&) noexcept override {}
     void wait(time_point, op_queue&) noexcept override { done_since_ = 0; }
     void wake() noexcept override {}
     [[nodiscard]] time_point now() const noexcept override {
@@ -50,7 +52,7 @@ private:
 
 class operation_wait : public io<operation_wait> {
 public:
-    operation_wait() noexcept : io(opcode::send, 0) {}
+    operation_wait() noexcept : io(opcode::send, 0, nullptr, 1) {}
     void value() const noexcept {}
     static io_error describe(std::error_code error) { return io_error(error, "test", {}); }
 };

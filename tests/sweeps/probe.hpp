@@ -81,16 +81,31 @@ public:
     probing_backend(std::unique_ptr<backend> inner, probe& control) noexcept
         : inner_(std::move(inner)), control_(control) {}
 
-    bool submit(operation& op) noexcept override {
+    // Between a control call and its result nobody else can run.
+    std::int32_t control(operation& op) noexcept override {
+        const int error = control_.failure_of(op);
+        if (error == 0) return inner_->control(op);
+        // close(2): the descriptor is gone whatever it says.
+        if (op.code == opcode::close) (void)inner_->control(op);
+        return -error;
+    }
+
+    bool start(operation& op) noexcept override {
         if (const int error = control_.failure_of(op)) return fail(op, error);
-        const bool waits = inner_->submit(op);
-        // Between a control call and its result nobody else can run.
-        if (!finishes_inline(op.code)) control_.point();
+        const bool waits = inner_->start(op);
+        control_.point();
         return waits;
     }
 
-    void cancel(operation& op) noexcept override {
-        if (&op != held_) inner_->cancel(op);  // that one has failed already, and comes back
+    bool start_helper(operation& op) noexcept override {
+        if (const int error = control_.failure_of(op)) return fail(op, error);
+        const bool waits = inner_->start_helper(op);
+        control_.point();
+        return waits;
+    }
+
+    void stop(operation& op) noexcept override {
+        if (&op != held_) inner_->stop(op);  // that one has failed already, and comes back
     }
 
     void wait(time_point until, op_queue& done) noexcept override {
@@ -111,11 +126,6 @@ public:
 
 private:
     bool fail(operation& op, int error) noexcept {
-        if (op.code == opcode::close) {  // close(2): the descriptor is gone whatever it says
-            inner_->submit(op);
-            op.result = -error;
-            return false;
-        }
         if (!control_.what().late) return finished_inline(op, -error);
         started(op);
         op.result = -error;

@@ -43,19 +43,19 @@ public:
     virtual ~backend();
 
     /// Starts `op`, which must be idle. Returns true: in flight; false: already done.
-    virtual bool submit(operation& op) noexcept = 0;
+    bool submit(operation& op) noexcept;
     /// Asks `op`, which must be in flight, to end soon. Asking twice is asking once.
-    virtual void cancel(operation& op) noexcept = 0;
+    void cancel(operation& op) noexcept;
     /// Hands over what was submitted and pushes what is done. `until` in the past: does not sleep.
     virtual void wait(time_point until, op_queue& done) noexcept = 0;
     /// Makes the current or the next wait() return. Thread: any.
     virtual void wake() noexcept = 0;
     [[nodiscard]] virtual time_point now() const noexcept = 0;
 
-    /// What was spent on calls for operations, on this thread, since it was asked last: `call_cost`
-    /// for each, however it ended, and 1 for each KiB that it moved. The loop takes it off a turn's
-    /// share, so it should be roughly in proportion to the time that they take.
-    [[nodiscard]] std::uint32_t take_cost() noexcept { return std::exchange(cost_, 0U); }
+    /// From now on `account` is charged for the calls for operations that are made on this thread:
+    /// `call_cost` for each, however it ended, and 1 for each KiB that it moved. The loop takes it
+    /// off a turn's share, so it should be roughly in proportion to the time that they take.
+    void charge(std::uint32_t& account) noexcept { account_ = &account; }
     static constexpr std::uint32_t call_cost = 16;
     static constexpr std::size_t bytes_per_cost = 1024;
 
@@ -71,20 +71,33 @@ public:
     [[nodiscard]] const backend_counters& counters() const noexcept { return counters_; }
     [[nodiscard]] std::uint64_t in_flight() const noexcept { return in_flight_; }
 
+    // What submit() and cancel() leave to each backend; nobody else calls it.
+
+    /// Performs a control call. Returns its result.
+    virtual std::int32_t control(operation& op) noexcept = 0;
+    /// Starts what works on a descriptor, and has something to move. Returns as submit() does.
+    virtual bool start(operation& op) noexcept = 0;
+    /// Starts what runs on a helper thread. Returns as submit() does.
+    virtual bool start_helper(operation& op) noexcept = 0;
+    /// Has `op` end soon; called once in its flight.
+    virtual void stop(operation& op) noexcept = 0;
+
 protected:
     /// The two ends of an operation's flight, the same for every backend.
     void started(operation& op) noexcept;
     void finished(operation& op, op_queue& done) noexcept;
+    /// The same for all of `ended`.
+    void finished(op_queue& ended, op_queue& done) noexcept;
     /// For an operation that is done inside submit(). Returns false, submit's answer.
     bool finished_inline(operation& op, std::int32_t result) noexcept;
 
-    /// For take_cost() and the counters.
+    /// For the account and the counters.
     void made_calls(std::uint32_t calls, std::size_t bytes = 0) noexcept {
         counters_.calls += calls;
         counters_.bytes += bytes;
-        cost_ += calls * call_cost + static_cast<std::uint32_t>(bytes / bytes_per_cost);
+        *account_ += calls * call_cost + static_cast<std::uint32_t>(bytes / bytes_per_cost);
     }
-    [[nodiscard]] std::uint32_t cost() const noexcept { return cost_; }
+    [[nodiscard]] std::uint32_t charged() const noexcept { return *account_; }
 
     /// What recv_chunk lends; made on first use. Errors: std::bad_alloc.
     chunk_pool& chunks();
@@ -93,7 +106,8 @@ protected:
 
 private:
     std::uint64_t in_flight_ = 0;
-    std::uint32_t cost_ = 0;
+    std::uint32_t charged_to_nobody_ = 0;
+    std::uint32_t* account_ = &charged_to_nobody_;
     std::unique_ptr<chunk_pool> chunks_;
     std::string reason_;
 };

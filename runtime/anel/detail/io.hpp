@@ -1,7 +1,8 @@
-// io.hpp: the awaitable form of an operation.
+// io.hpp: the awaitable form of an operation: one storey between the operation and each awaiter.
 //
 // Submits an operation to the loop when the coroutine suspends and, when it runs again, gives the
-// result or throws. A socket's recv, send, accept … derive from it and add what the result means.
+// result or throws. A socket's recv, send, accept … derive from it and say what the result means;
+// what they use besides memory, a socket or a turn to send, is a part of it (`Use`).
 //
 // Knows: operations and the loop. Must not know: what an opcode does.
 // SPDX-License-Identifier: MIT
@@ -12,18 +13,53 @@
 #include <anel/error.hpp>
 
 #include <cerrno>
+#include <type_traits>
 
 namespace anel::detail {
 
+/// Registers the wait with its scope and submits the operation. In a cancelled scope nothing is
+/// submitted, and finish() throws. With `refused` < 0 the wait ends at once, with that result.
+/// Returns  whether it is in flight.
+inline bool begin(operation& op, cancel_scope& scope, frame& caller,
+                  std::int32_t refused = 0) noexcept {
+    if (!scope.begin_wait(op, caller, wait_kind_of(op.code))) {
+        op.wait_scope = nullptr;
+        return false;
+    }
+    if (refused == 0) return scope.owner().start(op);
+    op.state = op_state::done;
+    op.result = refused;
+    return false;
+}
+
+/// An operation that uses nothing but its memory.
+struct nothing_else {
+    static bool start(operation& op, cancel_scope& scope, frame& caller) noexcept {
+        return begin(op, scope, caller);
+    }
+    static void finish(operation&) noexcept {}
+};
+
 /// An operation that can be awaited. `Derived` has
-///   using value_type                the awaited value;
-///   value_type value()              makes it of a result >= 0;
-///   std::error_code failure()       (optional) an error in a result >= 0, such as an early end;
-///   io_error describe(std::error_code)  what is thrown: names operation and address.
-template <class Derived>
+///   value()                         makes the awaited value of a result >= 0;
+///   io_error describe(std::error_code)  what is thrown: names operation and address;
+///   void prepare(const frame& caller)   (optional) puts together what the kernel is to see: until
+///                                       then the awaiter may be moved;
+///   void ended()                        (optional) comes before the result is looked at;
+///   std::error_code failure()           (optional) an error in a result >= 0: an early end, say.
+/// `Use` has
+///   bool start(io&, cancel_scope&, frame&)   takes what it needs, and begin()s;
+///   void finish(io&)                         gives it back.
+template <class Derived, class Use = nothing_else>
 class io : public operation {
 public:
-    using operation::operation;
+    io(opcode what, int descriptor, void* where = nullptr, std::size_t bytes = 0) noexcept
+        : operation(what, descriptor, where, bytes) {}
+    /// The descriptor is that of `used`, once it starts. The kernel only reads what a send names.
+    template <class Used>
+    io(Used& used, opcode what, const void* where = nullptr, std::size_t bytes = 0,
+       std::uint32_t how = 0) noexcept
+        : operation(what, -1, const_cast<void*>(where), bytes, how), use_(used) {}
 
     template <class Forgotten = void>
     explicit operator bool() const {
@@ -33,11 +69,8 @@ public:
     }
 
     bool start(cancel_scope& scope, frame& caller) noexcept {
-        if (!scope.begin_wait(*this, caller, wait_kind_of(code))) {
-            wait_scope = nullptr;
-            return false;
-        }
-        return scope.owner().start(*this);
+        self().prepare(caller);
+        return use_.start(*this, scope, caller);
     }
 
     decltype(auto) finish() {
@@ -61,20 +94,16 @@ public:
         }
     }
 
-    std::error_code failure() const noexcept {
-        return result < 0 ? error_in(result) : std::error_code();
-    }
+    void prepare(const frame&) noexcept {}
+    void ended() noexcept {}
+    std::error_code failure() const noexcept { return error_of_result(); }
+    io_error describe(std::error_code error) const { return use_.describe(Derived::name, error); }
+
+    [[nodiscard]] const Use& use() const noexcept { return use_; }
 
 protected:
-    /// Instead of start(): the wait ends at once, with `why` as its result.
-    bool refuse(cancel_scope& scope, frame& caller, std::int32_t why) noexcept {
-        if (!scope.begin_wait(*this, caller, wait_kind_of(code))) {
-            wait_scope = nullptr;
-        } else {
-            state = op_state::done;
-            result = why;
-        }
-        return false;
+    [[nodiscard]] std::error_code error_of_result() const noexcept {
+        return result < 0 ? error_in(result) : std::error_code();
     }
 
 private:
@@ -82,10 +111,14 @@ private:
 
     /// Ends the wait. A result that happened stands, also in a scope cancelled meanwhile.
     void settle() {
-        if (!wait_scope) throw task_cancelled{};  // refused by start(): nothing was submitted
+        self().ended();
+        use_.finish(*this);
+        if (!wait_scope) throw task_cancelled{};  // refused by begin(): nothing was submitted
         wait_scope->end_wait(*this);
         if (result == -ECANCELED && wait_scope->cancelled()) throw task_cancelled{};
     }
+
+    [[no_unique_address]] Use use_;
 };
 
 }  // namespace anel::detail

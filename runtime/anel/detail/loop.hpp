@@ -12,6 +12,7 @@
 #include <anel/detail/backend.hpp>
 #include <anel/detail/cancel_scope.hpp>
 #include <anel/detail/frame.hpp>
+#include <anel/detail/loop_ref.hpp>
 #include <anel/detail/timer.hpp>
 
 #include <atomic>
@@ -43,42 +44,6 @@ struct step_result {
 
 /// What a task listing calls a wait for such an operation, and how it is cancelled.
 const wait_kind& wait_kind_of(opcode code) noexcept;
-
-/// Knows a loop that may end before: a socket that was returned from run() does. Move-only.
-/// Thread  that of the loop; any, one at a time, once it has ended.
-class loop_ref {
-public:
-    /// What outlives the loop, while somebody knows it.
-    struct life {
-        loop* owner;          // null once it has ended
-        bool has_system_fds;  // its descriptors are the system's, not those of a simulated host
-        std::atomic<std::uint32_t> known{1};
-    };
-
-    loop_ref() noexcept = default;
-    explicit loop_ref(loop& which) noexcept;
-    loop_ref(loop_ref&& other) noexcept : life_(std::exchange(other.life_, nullptr)) {}
-    loop_ref& operator=(loop_ref&& other) noexcept {
-        std::swap(life_, other.life_);
-        return *this;
-    }
-    ~loop_ref() {
-        if (life_) release(life_);
-    }
-
-    explicit operator bool() const noexcept { return life_ != nullptr; }
-    /// The loop; null once it has ended.
-    [[nodiscard]] loop* get() const noexcept { return life_ ? life_->owner : nullptr; }
-    /// loop::control(). Once the loop has ended only what gets rid of a descriptor or a file works;
-    /// the rest gives loop_has_ended.
-    std::int32_t control(opcode code, int fd, void* data = nullptr, std::size_t size = 0,
-                         std::uint32_t flags = 0) const noexcept;
-
-private:
-    friend loop;
-    static void release(life* of) noexcept;
-    life* life_ = nullptr;
-};
 
 class loop {
 public:
@@ -174,6 +139,7 @@ private:
     bool take_posted();
     void check_process() const noexcept;
 
+    std::uint32_t spent_ = 0;  // in this turn; the backend adds to it
     std::unique_ptr<detail::backend> backend_;
     std::unique_ptr<frame_pool> frames_;
     op_queue ready_;
@@ -182,7 +148,6 @@ private:
     cancel_scope* next_scope_ = nullptr;
     spawned* retired_ = nullptr;
     const op_queue* others_ = &ready_;  // who waits while a coroutine runs
-    std::uint32_t spent_ = 0;           // in this turn
     std::uint32_t pause_at_ = 0;        // so much of it ends the slice of who runs
     std::uint32_t look_at_clock_ = 0;
     time_point turn_ends_ = never;
@@ -193,7 +158,8 @@ private:
     loop_counters counters_;
     std::shared_ptr<detail::mailbox> mailbox_;
     signal_hub* signals_ = nullptr;
-    int process_;  // that made it
+    int process_;                           // that made it
+    const std::atomic<int>* process_mark_;  // null, or holds another value in a child of fork()
     loop_ref::life* life_;
 };
 
