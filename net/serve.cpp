@@ -90,8 +90,8 @@ session_record::~session_record() {
 }
 
 tcp_stream session_record::left_open() noexcept {
-    const int fd = socket_.take_kept();
-    return fd < 0 ? tcp_stream() : tcp_stream(list_->owner_, fd, peer_);
+    const auto [fd, lent] = socket_.take_kept();
+    return fd < 0 ? tcp_stream() : tcp_stream(list_->owner_, fd, peer_, lent);
 }
 
 std::chrono::nanoseconds session_record::linger() const noexcept { return list_->options_.linger; }

@@ -17,13 +17,13 @@ detail::socket_observer::socket_observer(socket_handle& watched) noexcept : watc
 detail::socket_observer::socket_observer(socket_observer&& other) noexcept
     : watched_(std::exchange(other.watched_, nullptr)),
       keeper_(other.keeper_),
-      kept_(std::exchange(other.kept_, -1)) {
+      kept_(other.take_kept()) {
     if (watched_) watched_->observer_ = this;
 }
 
 detail::socket_observer::~socket_observer() {
     if (watched_) watched_->observer_ = nullptr;
-    if (kept_ >= 0) (void)keeper_->control(opcode::close, kept_);
+    if (kept_.fd >= 0) (void)keeper_->control(opcode::close, kept_.fd);
 }
 
 void detail::socket_observer::keep_open() noexcept {
@@ -66,7 +66,7 @@ void socket_handle::close_now() noexcept {
     if (detail::socket_observer* observer = std::exchange(observer_, nullptr)) {
         observer->watched_ = nullptr;
         if (observer->keeper_) {
-            observer->kept_ = fd;
+            observer->kept_ = {fd, lent_};
             return;
         }
     }

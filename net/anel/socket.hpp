@@ -39,14 +39,18 @@ public:
     [[nodiscard]] socket_handle* watched() const noexcept { return watched_; }
     /// From now on a close leaves the descriptor open and here, unless it is to be a reset.
     void keep_open() noexcept;
-    /// Hands over the descriptor that was kept; -1 when there is none.
-    [[nodiscard]] int take_kept() noexcept { return std::exchange(kept_, -1); }
+    /// A descriptor that was kept; -1: none. `lent`: the loop may hold unread bytes for it.
+    struct kept {
+        int fd = -1;
+        bool lent = false;
+    };
+    [[nodiscard]] kept take_kept() noexcept { return std::exchange(kept_, kept{}); }
 
 private:
     friend socket_handle;
     socket_handle* watched_;
     loop* keeper_ = nullptr;  // null: a close is a close
-    int kept_ = -1;
+    kept kept_;
 };
 
 /// What has happened on a socket: compare two of them.
@@ -93,7 +97,8 @@ public:
     void close_now() noexcept;
 
 protected:
-    socket_handle(detail::loop& owner, int fd) noexcept : home_(owner), fd_(fd) {}
+    socket_handle(detail::loop& owner, int fd, bool lent = false) noexcept
+        : home_(owner), fd_(fd), lent_(lent) {}
 
     /// Whether the connection was reset while a task still sends. A reset is told once: when that
     /// send is told, a receive gives 0, which would look like an end.

@@ -204,8 +204,9 @@ private:
     friend task<tcp_stream> connect(endpoint peer);
     friend detail::shutdown_wait;
     friend detail::send_zc_wait;
-    tcp_stream(detail::loop& owner, int fd, const detail::packed_endpoint& peer) noexcept
-        : socket_handle(owner, fd), peer_(peer) {}
+    tcp_stream(detail::loop& owner, int fd, const detail::packed_endpoint& peer,
+               bool lent = false) noexcept
+        : socket_handle(owner, fd, lent), peer_(peer) {}
     /// Whether the connection broke. Where both sides said their end there is no peer either.
     [[nodiscard]] bool lost_its_peer() const noexcept;
 

@@ -213,9 +213,10 @@ void streams::on_request(connection& link) {
 
 void streams::on_established(connection& link) {
     stream_end& caller = link.ends[0];
+    if (link.tries > requests) return fail(link, 0, ETIMEDOUT);
     if (!reaches(link, 1)) {
         if (!caller.at->is_up()) return;
-        if (++link.tries > requests) return fail(link, 0, ETIMEDOUT);
+        link.tries += 1;
         return schedule(shared().now + 1s * (1 << (link.tries - 1)), event_kind::established, link);
     }
     if (!caller.owner) return send_reset(link, 1);  // given up meanwhile, or forgotten in a crash

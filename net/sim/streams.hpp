@@ -128,7 +128,6 @@ private:
     void send_reset(connection& link, std::uint32_t to);
     void fail(connection& link, std::uint32_t end, std::int32_t error);
     void reset_by_peer(connection& link, std::uint32_t end);
-    void leave_listener(connection& link);
     void schedule(time_point at, event_kind kind, const connection& link, std::uint32_t extra = 0);
 
     network& network_;

@@ -17,8 +17,8 @@ namespace anel::detail {
 loop::loop(std::unique_ptr<detail::backend> with)
     : backend_(std::move(with)),
       frames_(std::make_unique<frame_pool>()),
-      process_(process_id()),
       process_mark_(process_mark()),
+      process_(this_process()),
       life_(new loop_ref::life{this, backend_->kind() != backend_kind::sim}) {
     backend_->charge(spent_);
 }
@@ -98,11 +98,14 @@ bool loop::another_slice() noexcept {
     return true;
 }
 
+int loop::this_process() const noexcept {
+    return process_mark_ ? process_mark_->load(std::memory_order_relaxed) : process_id();
+}
+
 // What the kernel holds for a loop is its process's: a child of fork() would take the events of its
 // parent, or find no ring.
 void loop::check_process() const noexcept {
-    if (process_ == (process_mark_ ? process_mark_->load(std::memory_order_relaxed) : process_id()))
-        return;
+    if (process_ == this_process()) return;
     rule_broken("a child of fork() goes on in the loop of its parent: it must leave that alone and "
                 "call run() itself",
                 nullptr);

@@ -77,7 +77,8 @@ int process_id() noexcept { return ::getpid(); }
 
 const std::atomic<int>* process_mark() noexcept {
     static std::atomic<int>* const mark = emptied_by_fork();
-    if (mark) mark->store(::getpid(), std::memory_order_relaxed);
+    int nobody = 0;
+    if (mark) mark->compare_exchange_strong(nobody, ::getpid(), std::memory_order_relaxed);
     return mark;
 }
 

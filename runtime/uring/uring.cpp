@@ -75,6 +75,8 @@ std::int32_t uring::control(operation& op) noexcept {
 
 bool uring::start(operation& op) noexcept {
     if (may_meet_unread(op) && belongs_to_unread(op)) return ask_unread(op);
+    // Else bytes would be overtaken.
+    ANEL_ASSERT(!unread_open_ || op.code != opcode::recv || !belongs_to_unread(op));
     if (goes_at_once(op)) {
         const std::int32_t result = attempt_here(op);
         if (result > would_wait) return finished_inline(op, result);

@@ -239,6 +239,22 @@ TEST_P(serve_drain, a_server_lingers_after_each_session_when_asked_to) {
     });
 }
 
+// What the loop holds unread of such a session comes before what is dropped after it.
+TEST_P(serve_drain, a_session_that_received_into_lent_memory_is_lingered_after) {
+    run([&]() -> task<> {
+        const auto session = [](tcp_stream conn) -> task<> {
+            const recv_buffer beginning = co_await conn.recv();
+            co_await conn.send("refused");
+        };
+        const auto one = [&](auto& talk) -> task<> {
+            serve_options options;
+            options.linger = 10s;
+            co_await drain(session, options, talk, nothing);
+        };
+        co_await expect_the_reply_arrives(one);
+    });
+}
+
 TEST_P(serve_drain, lingering_is_bounded_in_time_and_bytes) {
     run([&]() -> task<> {
         auto first = co_await connected_to_raw();

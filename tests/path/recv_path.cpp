@@ -24,14 +24,15 @@ namespace {
 constexpr std::size_t most = 4096;
 void* entered[most];  // no std::array: its functions would be entered too
 std::size_t count = 0;
-pid_t recorded = 0;  // the thread
+pid_t recorded = 0;  // the thread; no std::atomic either
 std::atomic<bool> waits{false};
 
 }  // namespace
 
 extern "C" {
 [[gnu::no_instrument_function]] void __cyg_profile_func_enter(void* function, void*) {
-    if (recorded == 0 || count == most || recorded != ::gettid()) return;
+    const pid_t thread = __atomic_load_n(&recorded, __ATOMIC_RELAXED);
+    if (thread == 0 || count == most || thread != ::gettid()) return;
     entered[count++] = function;
 }
 [[gnu::no_instrument_function]] void __cyg_profile_func_exit(void*, void*) {}
@@ -54,9 +55,9 @@ anel::task<> receive(anel::tcp_listener& listener) {
     const anel::mutable_buffer buffer(bytes);
     std::size_t received = co_await conn.recv(buffer);
     waits.store(true);
-    recorded = ::gettid();
+    __atomic_store_n(&recorded, ::gettid(), __ATOMIC_RELAXED);
     received = co_await conn.recv(buffer);
-    recorded = 0;
+    __atomic_store_n(&recorded, 0, __ATOMIC_RELAXED);
     if (received != 6) std::abort();
 }
 

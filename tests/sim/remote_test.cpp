@@ -82,6 +82,31 @@ TEST(sim_remote, closing_with_unread_data_resets_the_peer) {
     run_pair(world, served, asks);
 }
 
+// What nobody reads any more is dropped, its reset is lost on the way, and the end comes after.
+TEST(sim_remote, an_end_after_bytes_that_nobody_read) {
+    sim::world world(1, calm());
+    world.client("server", "10.0.0.1", [&]() -> task<> {
+        auto listener = co_await tcp_listener::bind("0.0.0.0:7777");
+        auto conn = co_await listener.accept();
+        co_await sleep_for(500ms);
+        co_await conn.close();
+        world.partition_one_way("server", "client");
+    });
+    std::error_code error;
+    world.client("client", "10.0.0.2", [&]() -> task<> {
+        co_await sleep_for(10ms);
+        auto conn = co_await connect("10.0.0.1:7777");
+        co_await sleep_for(1s);
+        co_await conn.send("x");
+        co_await sleep_for(10ms);
+        auto told = co_await as_result(conn.shutdown_send());
+        error = told.error();
+        co_await sleep_for(1s);
+    });
+    world.run(2h);
+    EXPECT_FALSE(error);
+}
+
 TEST(sim_remote, sending_to_a_closed_peer_is_a_broken_pipe_at_last) {
     sim::world world(1, calm());
     const auto served = [](tcp_stream& conn) -> task<> { co_await conn.close(); };

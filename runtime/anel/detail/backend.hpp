@@ -12,7 +12,8 @@
 //     dropped.
 //  4. Control calls (finishes_inline) are done when submit returns. close() of a descriptor comes
 //     after everything in flight on it has arrived.
-//  5. At most one operation per descriptor and direction is in flight.
+//  5. At most one operation per descriptor and direction is in flight. A recv after a recv_chunk on
+//     the same descriptor says so (op_flag::after_lent).
 //  6. `wait` returns after the first completion, at `until`, or after `wake`; it never sleeps while
 //     something is done.
 //  7. A backend never resumes a coroutine.

@@ -137,6 +137,7 @@ private:
     [[nodiscard]] bool turn_is_over() noexcept;
     [[nodiscard]] bool another_slice() noexcept;
     bool take_posted();
+    int this_process() const noexcept;
     void check_process() const noexcept;
 
     std::uint32_t spent_ = 0;  // in this turn; the backend adds to it
@@ -158,8 +159,8 @@ private:
     loop_counters counters_;
     std::shared_ptr<detail::mailbox> mailbox_;
     signal_hub* signals_ = nullptr;
-    int process_;                           // that made it
     const std::atomic<int>* process_mark_;  // null, or holds another value in a child of fork()
+    int process_;                           // that made it
     loop_ref::life* life_;
 };
 

@@ -39,7 +39,10 @@ enum class opcode : std::uint8_t {
     take_over,      ///< flags: socket_kind; fd is what another loop gave up
     identify_path,  ///< data: socket_path*, whose other members are filled in
     remove_path,    ///< data: socket_path*; removes the file if it is that very one, and a socket
+    // The last one: see last_opcode.
 };
+
+inline constexpr opcode last_opcode = opcode::remove_path;
 
 /// How an opcode is performed.
 enum class op_kind : std::uint8_t {
@@ -87,7 +90,7 @@ constexpr bool opcodes_stand_at_their_numbers() noexcept {
     for (std::size_t i = 0; i < opcode_table.size(); ++i) {
         if (static_cast<std::size_t>(opcode_table[i].code) != i) return false;
     }
-    return static_cast<std::size_t>(opcode::remove_path) + 1 == opcode_table.size();
+    return static_cast<std::size_t>(last_opcode) + 1 == opcode_table.size();
 }
 static_assert(opcodes_stand_at_their_numbers());
 

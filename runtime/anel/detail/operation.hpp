@@ -106,7 +106,7 @@ inline constexpr std::uint32_t not_copied = 1U << 18;
 inline constexpr std::uint32_t one_by_one = 1U << 19;
 /// recv: its socket has lent memory before, so unread bytes may be held for it. They come first.
 inline constexpr std::uint32_t after_lent = 1U << 20;
-/// connect: set by a backend once it has begun, until it is concluded.
+/// connect: set by a backend once it has begun.
 inline constexpr std::uint32_t has_begun = 1U << 21;
 /// From here on the bits are the backend's own while the operation is in flight.
 inline constexpr std::uint32_t first_of_backend = 1U << 22;
