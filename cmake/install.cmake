@@ -14,6 +14,7 @@ install(TARGETS anel EXPORT anelTargets
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
     FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES share/gdb/anel-gdb.py DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/anel/gdb)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/anel)
 # For `import anel;`: its source, which a compiler that has modules makes its own form of.
 install(FILES net/anel.cppm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/anel)

@@ -14,6 +14,8 @@
 
 namespace anel {
 
+class mutex;
+
 /// Counts permits. Lifetime: must outlive its waiters, which is asserted.
 class semaphore {
 public:
@@ -44,16 +46,22 @@ private:
 
 class semaphore::acquire_wait : public detail::list_wait {
 public:
-    explicit acquire_wait(semaphore& from) noexcept : from_(from) {}
+    explicit acquire_wait(semaphore& from) noexcept : acquire_wait(from, a_permit) {}
     bool start(detail::cancel_scope& scope, detail::frame& caller) noexcept {
-        static constexpr detail::wait_kind waiting{"semaphore", &on_cancel};
         const bool at_once = !scope.cancelled() && from_.try_acquire();
-        return wait_in(from_.waiters_, at_once, scope, caller, waiting);
+        return wait_in(from_.waiters_, at_once, scope, caller, what_);
     }
     void finish() { settle(); }
 
 private:
+    friend mutex;
+    static constexpr detail::wait_kind a_permit{"semaphore", &on_cancel};
+    static constexpr detail::wait_kind a_lock{"mutex", &on_cancel};
+    acquire_wait(semaphore& from, const detail::wait_kind& what) noexcept
+        : from_(from), what_(what) {}
+
     semaphore& from_;
+    const detail::wait_kind& what_;  // as a task listing calls it
 };
 
 inline semaphore::acquire_wait semaphore::acquire() noexcept { return acquire_wait(*this); }
@@ -94,7 +102,8 @@ private:
 
 class mutex::lock_wait {
 public:
-    explicit lock_wait(mutex& wanted) noexcept : wanted_(wanted), permit_(wanted.permit_) {}
+    explicit lock_wait(mutex& wanted) noexcept
+        : wanted_(wanted), permit_(wanted.permit_, semaphore::acquire_wait::a_lock) {}
     bool start(detail::cancel_scope& scope, detail::frame& caller) noexcept {
         return permit_.start(scope, caller);
     }
