@@ -7,6 +7,7 @@
 
 #include <anel/anel.hpp>
 
+#include <csignal>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -74,7 +75,7 @@ task<> server(endpoint address) {
 
 int main(int argc, char** argv) try {
     const arguments given(argc, argv, "usage: chat [ADDRESS:PORT]", 0, 1);
-    return run(server(given.get(0, "127.0.0.1:7777")));
+    return run(server(given.get(0, "127.0.0.1:7777")), {.dump_on = SIGUSR1});
 } catch (const std::exception& error) {
     std::cerr << "chat: " << error.what() << '\n';
     return 1;

@@ -9,6 +9,7 @@
 
 #include <anel/anel.hpp>
 
+#include <csignal>
 #include <iostream>
 
 using namespace anel;
@@ -54,7 +55,7 @@ task<> server(endpoint address, endpoint target) {
 int main(int argc, char** argv) try {
     const arguments given(argc, argv, "usage: proxy [LISTEN] TARGET", 1, 2);
     const std::string listen = given.positional.size() > 1 ? given.positional[0] : "127.0.0.1:7777";
-    return run(server(listen, given.positional.back()));
+    return run(server(listen, given.positional.back()), {.dump_on = SIGUSR1});
 } catch (const std::exception& error) {
     std::cerr << "proxy: " << error.what() << '\n';
     return 1;

@@ -15,6 +15,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <csignal>
 #include <cstdint>
 #include <deque>
 #include <iostream>
@@ -178,7 +179,7 @@ task<> server(endpoint address) {
 
 int main(int argc, char** argv) try {
     const arguments given(argc, argv, "usage: request_reply_server [ADDRESS:PORT]", 0, 1);
-    return run(server(given.get(0, "127.0.0.1:7777")));
+    return run(server(given.get(0, "127.0.0.1:7777")), {.dump_on = SIGUSR1});
 } catch (const std::exception& error) {
     std::cerr << "request_reply_server: " << error.what() << '\n';
     return 1;

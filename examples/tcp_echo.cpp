@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <anel/anel.hpp>
 
+#include <csignal>
 #include <iostream>
 
 using namespace anel;
@@ -20,7 +21,7 @@ task<> server(endpoint address) {
 
 int main(int argc, char** argv) try {
     const std::string_view address = argc > 1 ? argv[1] : "127.0.0.1:7777";
-    if (address != "--help") return run(server(address));
+    if (address != "--help") return run(server(address), {.dump_on = SIGUSR1});
     std::cout << "usage: tcp_echo [ADDRESS:PORT]\n";
 } catch (const std::exception& error) {
     std::cerr << "tcp_echo: " << error.what() << '\n';

@@ -4,6 +4,7 @@
 
 #include <anel/anel.hpp>
 
+#include <csignal>
 #include <iostream>
 #include <tuple>
 
@@ -24,7 +25,7 @@ task<> server(endpoint address) {
 
 int main(int argc, char** argv) try {
     const arguments given(argc, argv, "usage: udp_echo [ADDRESS:PORT]", 0, 1);
-    return run(server(given.get(0, "127.0.0.1:7777")));
+    return run(server(given.get(0, "127.0.0.1:7777")), {.dump_on = SIGUSR1});
 } catch (const std::exception& error) {
     std::cerr << "udp_echo: " << error.what() << '\n';
     return 1;

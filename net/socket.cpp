@@ -135,6 +135,26 @@ bool socket_handle::reset_told_to_sender() const noexcept {
     return control(opcode::peer_address, &peer) == -ENOTCONN;
 }
 
+void socket_use::describe_wait(const operation& op, std::string& text) const {
+    socket_address address;
+    const auto append = [&](const char* before, bool known) {
+        const auto shown = known ? from_socket_address(address) : std::nullopt;
+        if (shown) text.append(before).append(shown->to_string());
+    };
+    if (op.code == opcode::connect) {
+        address = *static_cast<const socket_address*>(op.data);
+        append(" to ", true);
+    } else if (socket_->control(opcode::peer_address, &address) >= 0) {
+        append(is_outgoing(op.code) ? " to " : " from ", true);
+    } else {
+        append(" on ", socket_->control(opcode::local_address, &address) >= 0);
+    }
+    text.append(" (fd ").append(std::to_string(op.fd)).append(")");
+    if ((op.flags & op_flag::whole) != 0) {
+        text.append(", ").append(std::to_string(op.size)).append(" bytes to go");
+    }
+}
+
 // A closing socket takes no new operation: it gets no descriptor and fails with EBADF.
 void socket_handle::claim(operation& op, const frame& caller) noexcept {
     const std::size_t direction = direction_of(op);
@@ -179,6 +199,7 @@ bool socket_handle::close_wait::start(cancel_scope& scope, frame& caller) noexce
         return false;
     }
     scope.begin_uncancellable_wait(*this, caller, closing);
+    scope.waits_since(scope.owner().turn_began());
     next = std::exchange(self.closer_, this);  // several tasks may close: all are told
     for (operation* op : self.pending_) {
         if (op && op->state == op_state::in_flight) scope.owner().cancel(*op);

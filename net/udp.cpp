@@ -48,6 +48,43 @@ task<udp_socket> udp_socket::bind(endpoint address, udp_options options) {
     co_return made;
 }
 
+// --- whose turn it is to send -------------------------------------------------------------------
+
+namespace {
+
+// Of an operation that waits for its turn: to the socket it is nobody yet.
+constexpr wait_kind in_line{"turn to send", [](suspension& wait) noexcept {
+                                turn_to_send::leave_line(
+                                    static_cast<used_operation<turn_to_send>&>(wait));
+                            }};
+
+}  // namespace
+
+bool detail::turn_to_send::start(used_operation<turn_to_send>& op, cancel_scope& scope,
+                                 frame& caller) noexcept {
+    if (!sender().is_sending()) return socket_use::start(op, scope, caller);
+    if (!scope.begin_wait(op, caller, in_line)) {
+        op.wait_scope = nullptr;
+        op.kind = &in_line;
+        return false;
+    }
+    scope.waits_since(scope.owner().turn_began());
+    sender().in_line_.push(op);
+    return true;
+}
+
+void detail::turn_to_send::finish(operation& op) noexcept {
+    if (op.kind == &in_line) return;
+    socket_use::finish(op);
+    sender().let_next_send();
+}
+
+void detail::turn_to_send::leave_line(used_operation<turn_to_send>& op) noexcept {
+    if (!op.use_.sender().in_line_.remove(op)) return;
+    op.result = -ECANCELED;
+    op.wait_scope->owner().ready(op);
+}
+
 // The one before has ended: with close(), or its socket is the next one's.
 void udp_socket::let_next_send() noexcept {
     while (suspension* first = in_line_.pop()) {
@@ -55,7 +92,7 @@ void udp_socket::let_next_send() noexcept {
         loop& owner = op.wait_scope->owner();
         if (is_open() && !closer_) {
             claim(op, *op.waiter);
-            op.kind = &wait_kind_of(op.code);
+            op.kind = &wait_kinds<turn_to_send>[static_cast<std::size_t>(op.code)];
             if (!owner.start(op)) owner.ready(op);
             return;
         }

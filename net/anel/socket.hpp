@@ -176,11 +176,14 @@ class socket_use {
 public:
     socket_use(socket_handle& on) noexcept : socket_(&on) {}  // NOLINT: implicit on purpose
 
-    bool start(operation& op, cancel_scope& scope, frame& caller) noexcept {
+    template <class Op>
+    bool start(Op& op, cancel_scope& scope, frame& caller) noexcept {
         socket_->claim(op, caller);
         return begin(op, scope, caller, refusal(scope.owner()));
     }
     void finish(operation& op) noexcept { socket_->release(op); }
+    /// `from 192.0.2.7:4711 (fd 9), 1024 bytes to go`.
+    void describe_wait(const operation& op, std::string& text) const;
 
     [[nodiscard]] socket_handle& socket() const noexcept { return *socket_; }
     /// For one that others follow to the same end: ECANCELED when a close() came meanwhile. The

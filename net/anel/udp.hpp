@@ -110,36 +110,11 @@ class turn_to_send : public socket_use {
 public:
     turn_to_send(udp_socket& on) noexcept : socket_use(on) {}  // NOLINT: implicit on purpose
 
-    template <class Io>
-    bool start(Io& op, cancel_scope& scope, frame& caller) noexcept {
-        if (!sender().is_sending()) return socket_use::start(op, scope, caller);
-        if (!scope.begin_wait(op, caller, in_line<Io>)) {
-            op.wait_scope = nullptr;
-            op.kind = &in_line<Io>;
-            return false;
-        }
-        sender().in_line_.push(op);
-        return true;
-    }
-    template <class Io>
-    void finish(Io& op) noexcept {
-        if (op.kind == &in_line<Io>) return;  // it had no turn: to the socket it is nobody
-        socket_use::finish(op);
-        sender().let_next_send();
-    }
+    bool start(used_operation<turn_to_send>& op, cancel_scope& scope, frame& caller) noexcept;
+    void finish(operation& op) noexcept;
+    static void leave_line(used_operation<turn_to_send>& op) noexcept;
 
     [[nodiscard]] udp_socket& sender() const noexcept { return static_cast<udp_socket&>(socket()); }
-
-private:
-    template <class Io>
-    static void leave_line(suspension& wait) noexcept {
-        auto& op = static_cast<Io&>(wait);
-        if (!op.use().sender().in_line_.remove(op)) return;
-        op.result = -ECANCELED;
-        op.wait_scope->owner().ready(op);
-    }
-    template <class Io>
-    static constexpr wait_kind in_line{"turn to send", &leave_line<Io>};
 };
 
 /// Base of one datagram, in or out: the message lives in the awaiter.

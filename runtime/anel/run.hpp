@@ -16,13 +16,16 @@
 namespace anel {
 
 struct run_options {
-    backend_options backend;
+    backend_options backend{};
     /// SIGINT and SIGTERM cancel the task; a second one has its usual effect and ends the process.
     bool signals = true;
     /// When a signal cut the task short, run() returns 128 plus its number, as a shell does for a
     /// program that a signal ended: for jobs that are not done then. Off, it is the good end of a
     /// server, and run() returns 0.
     bool signal_exit_code = false;
+    /// At this signal, SIGUSR1 say, the program prints to the standard error what every task waits
+    /// for, and since when: see current_tasks(). 0: at none.
+    int dump_on = 0;
     /// Looks for work for so long before sleeping: replies come some 30 us earlier, for a processor
     /// that is never idle. Where it does not pay it is tried rarely. 50 us is a good value.
     std::chrono::nanoseconds spin{0};

@@ -21,6 +21,7 @@ public:
 private:
     static void on_fire(timer& item) noexcept;
     static void on_cancel(suspension& wait) noexcept;
+    static void describe(const suspension& wait, std::string& text);
     static const wait_kind kind_;
 
     duration wait_{};

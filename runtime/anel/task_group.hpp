@@ -104,7 +104,7 @@ private:
 class task_group {
 public:
     task_group(detail::cancel_scope& parent, detail::cancel_scope::shield shielded) noexcept {
-        scope_.open(parent, shielded);
+        scope_.open(parent, shielded, detail::cancel_scope::role::group);
     }
     task_group(const task_group&) = delete;
     task_group& operator=(const task_group&) = delete;
@@ -139,6 +139,13 @@ public:
                     return std::invoke(what, std::move(with)...);
                 }));
         }
+    }
+
+    /// The same, with a name for task listings, which must outlive the child: a literal, say.
+    template <class Function, class... Arguments>
+    void spawn_named(const char* name, Function&& function, Arguments&&... arguments) {
+        spawn(std::forward<Function>(function), std::forward<Arguments>(arguments)...);
+        scope_.first_child()->set_name(name);  // the newest is linked first
     }
 
     /// Asks the body and every child to end. Returns at once.

@@ -4,6 +4,7 @@
 
 #include <anel/detail/awaitable.hpp>
 #include <anel/detail/cancel_scope.hpp>
+#include <anel/detail/loop.hpp>
 
 #include <string>
 #include <utility>
@@ -15,11 +16,14 @@ namespace detail {
 [[nodiscard]] std::string task_tree(const cancel_scope& scope);
 }  // namespace detail
 
-/// Lists what the tasks of the loop that runs this one wait for: one line each, with the places of
-/// the chain of awaits that leads to it, the innermost first:
-/// `  recv at server.cpp:31 <- server.cpp:57`. `auto waits = co_await current_tasks();`
-/// Returns  the lines, in the order in which the tasks were started; the task that asks waits for
-///          nothing, so it has none.
+/// Lists what the tasks of the loop that runs this one wait for: `auto waits = co_await
+/// current_tasks();`. A line is a wait, or several that are alike: what it is for, how long it has
+/// taken (with run_options::dump_on), and the places of the chain of awaits that leads to it, the
+/// innermost first. Lines are indented by group and by branch:
+///   group
+///     join, at server.cpp:40 <- run.cpp:28
+///     20 × recv from 127.0.0.1:40000 (fd 7); from … , oldest 3.2 s, at server.cpp:31
+/// Returns  the lines; the task that asks waits for nothing, so it has none.
 /// Thread   the loop's own.
 class current_tasks {
 public:

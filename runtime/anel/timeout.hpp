@@ -27,7 +27,7 @@ public:
         : rule_(std::move(other.rule_)), inner_(std::move(other.inner_)) {}
 
     bool start(cancel_scope& scope, frame& caller) {
-        scope_.open(scope);
+        scope_.open(scope, cancel_scope::shield::no, cancel_scope::role::limit);
         try {
             rule_.arm(scope_);
             return inner_.start(scope_, caller);

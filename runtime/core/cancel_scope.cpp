@@ -39,11 +39,12 @@ void cancel_scope::open(loop& owner) noexcept {
     loop_ = &owner;
 }
 
-void cancel_scope::open(cancel_scope& parent, shield shielded) noexcept {
+void cancel_scope::open(cancel_scope& parent, shield shielded, role what) noexcept {
     ANEL_ASSERT(loop_ == nullptr);
     loop_ = parent.loop_;
     parent_ = &parent;
     shielded_ = shielded == shield::yes;
+    role_ = what;
     cancelled_ = parent.cancelled_ && !shielded_;
     next_sibling_ = parent.first_child_;
     if (next_sibling_) next_sibling_->previous_sibling_ = this;

@@ -9,7 +9,6 @@
 #include <anel/task_group.hpp>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace anel::detail {
@@ -70,6 +69,7 @@ void loop::run_from(op_queue& queue) {
     spent_ = 0;  // what the wait has moved is bounded by the backend
     look_at_clock_ = slice;
     turn_ends_ = never;
+    if (keeps_ages_) turn_began_ = now();
     while (!turn_is_over()) {
         suspension* next = queue.pop();
         if (!next) break;
@@ -200,7 +200,10 @@ void loop::drive(frame& first) {
 
 bool loop::start(operation& op) noexcept {
     check_process();
-    if (backend_->submit(op)) return true;
+    if (backend_->submit(op)) {
+        op.wait_scope->waits_since(turn_began_);
+        return true;
+    }
     if (may_go_on()) return false;
     // A peer that always has data would keep this coroutine running for ever; let others in.
     ready_.push(op);
@@ -247,21 +250,9 @@ bool loop::take_posted() {
     return taken > 0;
 }
 
-const wait_kind& wait_kind_of(opcode code) noexcept {
-    static constexpr auto cancel = [](suspension& wait) noexcept {
-        auto& op = static_cast<operation&>(wait);
-        if (op.state == op_state::in_flight) wait.wait_scope->owner().cancel(op);
-    };
-    static constexpr auto kinds = [] {
-        std::array<wait_kind, opcode_table.size()> all{};
-        for (const opcode_row& row : opcode_table) {
-            // A control call is done before anybody could cancel it.
-            all[static_cast<std::size_t>(row.code)] = {
-                row.name, row.kind == op_kind::control ? nullptr : +cancel};
-        }
-        return all;
-    }();
-    return kinds[static_cast<std::size_t>(code)];
+void cancel_operation(suspension& wait) noexcept {
+    auto& op = static_cast<operation&>(wait);
+    if (op.state == op_state::in_flight) wait.wait_scope->owner().cancel(op);
 }
 
 }  // namespace anel::detail

@@ -2,13 +2,25 @@
 // SPDX-License-Identifier: MIT
 #include <anel/sleep.hpp>
 
+#include "runtime/core/ages.hpp"
+
+#include <algorithm>
+
 namespace anel::detail {
 
-const wait_kind sleep_wait::kind_{"sleep", &sleep_wait::on_cancel};
+const wait_kind sleep_wait::kind_{"sleep", &sleep_wait::on_cancel, &sleep_wait::describe};
+
+void sleep_wait::describe(const suspension& wait, std::string& text) {
+    const auto& self = static_cast<const sleep_wait&>(wait);
+    text += " (";
+    append_age(text, std::max(duration{}, self.deadline() - self.wait_scope->owner().now()));
+    text += " left)";
+}
 
 bool sleep_wait::start(cancel_scope& scope, frame& caller) noexcept {
     if (!scope.begin_wait(*this, caller, kind_)) return false;
     loop& owner = scope.owner();
+    scope.waits_since(owner.turn_began());
     owner.start(static_cast<timer&>(*this), absolute_ ? deadline_ : after(owner.now(), wait_));
     return true;
 }

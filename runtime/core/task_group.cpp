@@ -10,7 +10,7 @@ void spawned::unhandled_exception() noexcept { group_->fail(std::current_excepti
 void task_group::adopt(spawned::handle_type adopted) noexcept {
     spawned& child = *adopted.child;
     child.group_ = this;
-    child.own_.open(scope_);
+    child.own_.open(scope_, cancel_scope::shield::no, cancel_scope::role::task);
     child.scope = &child.own_;
     child.own_.turn.waiter = &child;
     scope_.owner().ready(child.own_.turn);
@@ -38,6 +38,7 @@ bool task_group::join_wait::start(cancel_scope& scope, frame& caller) noexcept {
     if (group_.live_ == 0) return false;
     ANEL_ASSERT(group_.joiner_ == nullptr);
     scope.begin_uncancellable_wait(*this, caller, joining);
+    scope.waits_since(scope.owner().turn_began());
     group_.joiner_ = this;
     suspended_ = true;
     return true;

@@ -3,19 +3,34 @@
 #include <anel/run.hpp>
 
 #include <anel/error.hpp>
+#include <anel/signal.hpp>
+#include <anel/task_tree.hpp>
 
 #include "runtime/core/root_task.hpp"
 #include "runtime/start/signal_hub.hpp"
 
 #include <exception>
+#include <iostream>
 #include <ostream>
+#include <string>
 
 namespace anel {
 using namespace detail;
 namespace {
 
+/// Prints the tasks of this loop whenever signal `number` comes. One string and one call, so that
+/// the lines of several loops do not mix.
+spawned::handle_type dump_at(int number, const cancel_scope& scope) {
+    for (;;) {
+        co_await signal_received(number);
+        const std::string name = name_of(scope.owner().backend().kind());
+        std::cerr << "tasks of a loop on " + name + ":\n" + detail::task_tree(scope) << std::flush;
+    }
+}
+
 /// The task, and beside it the one that receives signals.
-task<> root_and_signals(task<> root, cancel_scope& scope, signal_hub& signals, bool stop_signals) {
+task<> root_and_signals(task<> root, cancel_scope& scope, signal_hub& signals, bool stop_signals,
+                        int dump_on) {
     frame& self = co_await detail::this_frame();
     scope.open(*self.scope);
     task_group beside(*self.scope, cancel_scope::shield::no);
@@ -24,6 +39,7 @@ task<> root_and_signals(task<> root, cancel_scope& scope, signal_hub& signals, b
     try {
         const int failed = stop_signals ? -signals.watch_stop_signals() : 0;
         if (failed != 0) throw_errno(failed, "signal", "SIGINT and SIGTERM");
+        if (dump_on != 0) beside.adopt(dump_at(dump_on, scope));
         auto inside = detail::in_scope(scope, std::move(root));
         co_await inside;
     } catch (const task_cancelled&) {
@@ -53,7 +69,9 @@ int detail::run_root(task<> root, const run_options& options, version_here) {
     turning.set_signals(&signals);
 
     cancel_scope scope;
-    root_task first(turning, root_and_signals(std::move(root), scope, signals, options.signals));
+    if (options.dump_on != 0) turning.keep_ages();
+    root_task first(turning, root_and_signals(std::move(root), scope, signals, options.signals,
+                                              options.dump_on));
     turning.run_until(first.ended());
 
     const std::exception_ptr error = first.error();

@@ -149,7 +149,7 @@ def what(wait):
     """What a wait is for: its kind and, for an operation, the descriptor."""
     kind = wait["kind"]
     name = text_of(kind.dereference()["name"]) if int(kind) != 0 else "?"
-    if "wait_kind_of" in symbol_at(int(kind)):
+    if "wait_kinds" in symbol_at(int(kind)):
         operation = wait.cast(gdb.lookup_type("anel::detail::operation"))
         if int(operation["fd"]) >= 0:
             name += f" (fd {int(operation['fd'])})"

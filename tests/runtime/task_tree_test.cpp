@@ -17,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 task<> waits_for(event& what) { co_await what.wait(); }
+task<> sleeps() { co_await sleep_for(1h); }
 task<> waits_below(event& what) { co_await with_timeout(1h, waits_for(what)); }
 
 TEST(task_tree, lists_every_wait_of_the_loop_and_the_way_to_it) {
@@ -26,7 +27,7 @@ TEST(task_tree, lists_every_wait_of_the_loop_and_the_way_to_it) {
         event go_on;
         co_await with_task_group([&](task_group& group) -> task<> {
             group.spawn(waits_below, std::ref(go_on));
-            group.spawn([]() -> task<> { co_await sleep_for(1h); });
+            for (int i = 0; i < 5; ++i) group.spawn_named("sleeper", &sleeps);
             co_await sleep_for(0s);
             waits = co_await current_tasks();
             go_on.set();
@@ -37,11 +38,13 @@ TEST(task_tree, lists_every_wait_of_the_loop_and_the_way_to_it) {
     run_options options;
     options.signals = false;  // what waits for them would have a line, too
     run(body(), options);
-    EXPECT_EQ(std::count(waits.begin(), waits.end(), '\n'), 2) << waits;
-    const auto event_line = waits.find("  event at task_tree_test.cpp:");
+    EXPECT_EQ(std::count(waits.begin(), waits.end(), '\n'), 3) << waits;
+    EXPECT_TRUE(waits.starts_with("  group\n    limited: event, at ")) << waits;
+    const auto event_line = waits.find("limited: event, at task_tree_test.cpp:");
     ASSERT_NE(event_line, waits.npos) << waits;
     EXPECT_NE(waits.find(" <- task_tree_test.cpp:", event_line), waits.npos) << waits;
-    EXPECT_NE(waits.find("  sleep"), waits.npos) << waits;
+    EXPECT_NE(waits.find("    5 × sleeper: sleep ("), waits.npos) << waits;
+    EXPECT_NE(waits.find(" left) …, at task_tree_test.cpp:"), waits.npos) << waits;
     EXPECT_EQ(afterwards, "");
 }
 

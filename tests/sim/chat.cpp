@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <csignal>
 #include <cstddef>
 #include <functional>
 #include <iostream>

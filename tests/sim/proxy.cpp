@@ -13,6 +13,7 @@
 #include <anel/anel.hpp>
 
 #include <array>
+#include <csignal>
 #include <cstddef>
 #include <iostream>
 #include <span>

@@ -279,8 +279,11 @@ TEST(sim_world, tasks_that_wait_for_ever_are_named_with_their_places) {
     });
     const std::string text = failure_text(world);
     EXPECT_NE(text.find("nothing will ever happen again"), std::string::npos) << text;
-    EXPECT_NE(text.find("client:\n  recv at world_test.cpp:"), std::string::npos) << text;
-    EXPECT_NE(text.find("accept at serve.cpp:"), std::string::npos) << text;
+    EXPECT_NE(
+        text.find("client:\n  recv from 10.0.0.1:7777 (fd 3), 1 bytes to go, at world_test.cpp:"),
+        std::string::npos)
+        << text;
+    EXPECT_NE(text.find("accept on 0.0.0.0:7777 (fd 3), at serve.cpp:"), std::string::npos) << text;
     EXPECT_NE(text.find("seed 0x0000000000000009"), std::string::npos) << text;
 }
 
@@ -289,7 +292,7 @@ TEST(sim_world, a_client_that_does_not_end_in_time_fails_the_run) {
     world.client("client", "10.0.0.2", []() -> task<> { co_await sleep_for(2h); });
     const std::string text = failure_text(world);
     EXPECT_NE(text.find("client client has not ended in time"), std::string::npos) << text;
-    EXPECT_NE(text.find("sleep at world_test.cpp:"), std::string::npos) << text;
+    EXPECT_NE(text.find("sleep (119 min left), at world_test.cpp:"), std::string::npos) << text;
 }
 
 TEST(sim_world, an_exception_of_a_program_fails_the_run) {

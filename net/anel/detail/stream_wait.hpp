@@ -32,7 +32,8 @@ public:
 class stream_call : public stream_use {
 public:
     using stream_use::stream_use;
-    bool start(operation& op, cancel_scope& scope, frame& caller) noexcept {
+    template <class Op>
+    bool start(Op& op, cancel_scope& scope, frame& caller) noexcept {
         op.fd = socket().native_handle();
         return begin(op, scope, caller, refusal(scope.owner()));
     }

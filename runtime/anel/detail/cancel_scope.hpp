@@ -9,6 +9,7 @@
 #pragma once
 
 #include <anel/detail/operation.hpp>
+#include <anel/time.hpp>
 
 #include <exception>
 
@@ -27,6 +28,8 @@ class cancel_scope {
 public:
     /// Whether a cancel of the parent reaches into this scope.
     enum class shield : bool { no, yes };
+    /// What a scope is for: a task listing says so.
+    enum class role : std::uint8_t { plain, group, task, limit };
 
     cancel_scope() noexcept = default;
     cancel_scope(const cancel_scope&) = delete;
@@ -36,7 +39,7 @@ public:
     /// Makes this scope the root of a tree.
     void open(loop& owner) noexcept;
     /// Puts this scope under `parent`; it starts cancelled when the parent is.
-    void open(cancel_scope& parent, shield shielded = shield::no) noexcept;
+    void open(cancel_scope& parent, shield shielded = shield::no, role what = role::plain) noexcept;
     /// Takes this scope out of the tree. Nothing may wait in it and nothing may be below it.
     void close() noexcept;
 
@@ -71,6 +74,15 @@ public:
     [[nodiscard]] const suspension* waiting() const noexcept { return waiting_; }
     [[nodiscard]] cancel_scope* first_child() const noexcept { return first_child_; }
     [[nodiscard]] cancel_scope* next_sibling() const noexcept { return next_sibling_; }
+    [[nodiscard]] bool shielded() const noexcept { return shielded_; }
+    [[nodiscard]] role what() const noexcept { return role_; }
+
+    /// When the wait began, where the loop keeps that (loop::keep_ages).
+    void waits_since(time_point began) noexcept { since_ = began; }
+    [[nodiscard]] time_point since() const noexcept { return since_; }
+    /// The name of a task; it must outlive the scope. Null: it has none.
+    void set_name(const char* text) noexcept { name_ = text; }
+    [[nodiscard]] const char* name() const noexcept { return name_; }
 
     /// A place in the ready queue for the chain of awaits in this scope, when it has no wait of its
     /// own to stand there: before its first step, and when it used up its share of a turn.
@@ -85,8 +97,11 @@ private:
     cancel_scope* next_sibling_ = nullptr;
     cancel_scope* previous_sibling_ = nullptr;
     suspension* waiting_ = nullptr;
+    const char* name_ = nullptr;
+    time_point since_{};
     bool cancelled_ = false;
     bool shielded_ = false;
+    role role_ = role::plain;
 };
 
 }  // namespace anel::detail

@@ -12,17 +12,44 @@
 #include <anel/detail/loop.hpp>
 #include <anel/error.hpp>
 
+#include <array>
 #include <cerrno>
+#include <string>
 #include <type_traits>
+#include <utility>
 
 namespace anel::detail {
+
+/// An operation, and what it uses besides memory: a socket, or a turn to send.
+template <class Use>
+struct used_operation : operation {
+    using operation::operation;
+    used_operation(operation&& op, Use used) noexcept
+        : operation(std::move(op)), use_(std::move(used)) {}
+    [[no_unique_address]] Use use_;
+};
+
+/// What a task listing says of a wait for such an operation, and how it is cancelled.
+template <class Use>
+inline constexpr auto wait_kinds = [] {
+    std::array<wait_kind, opcode_table.size()> all{};
+    for (const opcode_row& row : opcode_table) {
+        all[static_cast<std::size_t>(row.code)] = {
+            row.name, &cancel_operation, [](const suspension& wait, std::string& text) {
+                const auto& op = static_cast<const used_operation<Use>&>(wait);
+                op.use_.describe_wait(op, text);
+            }};
+    }
+    return all;
+}();
 
 /// Registers the wait with its scope and submits the operation. In a cancelled scope nothing is
 /// submitted, and finish() throws. With `refused` < 0 the wait ends at once, with that result.
 /// Returns  whether it is in flight.
-inline bool begin(operation& op, cancel_scope& scope, frame& caller,
-                  std::int32_t refused = 0) noexcept {
-    if (!scope.begin_wait(op, caller, wait_kind_of(op.code))) {
+template <class Use>
+bool begin(used_operation<Use>& op, cancel_scope& scope, frame& caller,
+           std::int32_t refused = 0) noexcept {
+    if (!scope.begin_wait(op, caller, wait_kinds<Use>[static_cast<std::size_t>(op.code)])) {
         op.wait_scope = nullptr;
         return false;
     }
@@ -34,10 +61,12 @@ inline bool begin(operation& op, cancel_scope& scope, frame& caller,
 
 /// An operation that uses nothing but its memory.
 struct nothing_else {
-    static bool start(operation& op, cancel_scope& scope, frame& caller) noexcept {
+    template <class Op>
+    static bool start(Op& op, cancel_scope& scope, frame& caller) noexcept {
         return begin(op, scope, caller);
     }
     static void finish(operation&) noexcept {}
+    static void describe_wait(const operation&, std::string&) noexcept {}
 };
 
 /// An operation that can be awaited. `Derived` has
@@ -48,18 +77,19 @@ struct nothing_else {
 ///   void ended()                        (optional) comes before the result is looked at;
 ///   std::error_code failure()           (optional) an error in a result >= 0: an early end, say.
 /// `Use` has
-///   bool start(io&, cancel_scope&, frame&)   takes what it needs, and begin()s;
-///   void finish(io&)                         gives it back.
+///   bool start(used_operation<Use>&, cancel_scope&, frame&)   takes what it needs, and begin()s;
+///   void finish(used_operation<Use>&)                         gives it back;
+///   void describe_wait(const operation&, std::string&)        what a task listing says of it.
 template <class Derived, class Use = nothing_else>
-class io : public operation {
+class io : public used_operation<Use> {
 public:
     io(opcode what, int descriptor, void* where = nullptr, std::size_t bytes = 0) noexcept
-        : operation(what, descriptor, where, bytes) {}
+        : used_operation<Use>(what, descriptor, where, bytes) {}
     /// The descriptor is that of `used`, once it starts. The kernel only reads what a send names.
     template <class Used>
     io(Used& used, opcode what, const void* where = nullptr, std::size_t bytes = 0,
        std::uint32_t how = 0) noexcept
-        : operation(what, -1, const_cast<void*>(where), bytes, how), use_(used) {}
+        : used_operation<Use>(operation(what, -1, const_cast<void*>(where), bytes, how), used) {}
 
     template <class Forgotten = void>
     explicit operator bool() const {
@@ -70,7 +100,7 @@ public:
 
     bool start(cancel_scope& scope, frame& caller) noexcept {
         self().prepare(caller);
-        return use_.start(*this, scope, caller);
+        return this->use_.start(*this, scope, caller);
     }
 
     decltype(auto) finish() {
@@ -97,13 +127,13 @@ public:
     void prepare(const frame&) noexcept {}
     void ended() noexcept {}
     std::error_code failure() const noexcept { return error_of_result(); }
-    io_error describe(std::error_code error) const { return use_.describe(Derived::name, error); }
-
-    [[nodiscard]] const Use& use() const noexcept { return use_; }
+    io_error describe(std::error_code error) const { return use().describe(Derived::name, error); }
 
 protected:
+    [[nodiscard]] const Use& use() const noexcept { return this->use_; }
     [[nodiscard]] std::error_code error_of_result() const noexcept {
-        return result < 0 ? error_in(result) : std::error_code();
+        const std::int32_t ended_with = this->result;
+        return ended_with < 0 ? error_in(ended_with) : std::error_code();
     }
 
 private:
@@ -112,13 +142,11 @@ private:
     /// Ends the wait. A result that happened stands, also in a scope cancelled meanwhile.
     void settle() {
         self().ended();
-        use_.finish(*this);
-        if (!wait_scope) throw task_cancelled{};  // refused by begin(): nothing was submitted
-        wait_scope->end_wait(*this);
-        if (result == -ECANCELED && wait_scope->cancelled()) throw task_cancelled{};
+        this->use_.finish(*this);
+        if (!this->wait_scope) throw task_cancelled{};  // refused by begin(): nothing was submitted
+        this->wait_scope->end_wait(*this);
+        if (this->result == -ECANCELED && this->wait_scope->cancelled()) throw task_cancelled{};
     }
-
-    [[no_unique_address]] Use use_;
 };
 
 }  // namespace anel::detail

@@ -42,8 +42,8 @@ struct step_result {
     std::uint32_t resumes;  ///< coroutines that ran, counting waits that need not wait
 };
 
-/// What a task listing calls a wait for such an operation, and how it is cancelled.
-const wait_kind& wait_kind_of(opcode code) noexcept;
+/// How a wait for an operation is cancelled.
+void cancel_operation(suspension& wait) noexcept;
 
 class loop {
 public:
@@ -110,6 +110,11 @@ public:
     void start(timer& item, time_point deadline) noexcept { timers_.add(item, deadline); }
     void cancel(timer& item) noexcept { timers_.cancel(item); }
 
+    /// From now on a task listing says how long each wait has taken: one look at the clock a turn.
+    void keep_ages() noexcept { keeps_ages_ = true; }
+    /// The beginning of this turn; the epoch where ages are not kept.
+    [[nodiscard]] time_point turn_began() const noexcept { return turn_began_; }
+
     [[nodiscard]] time_point now() const noexcept { return backend_->now(); }
     [[nodiscard]] detail::backend& backend() noexcept { return *backend_; }
     [[nodiscard]] loop_counters counters() const noexcept;
@@ -156,6 +161,8 @@ private:
     std::uint32_t spin_failures_ = 0;  // in a row
     std::uint32_t spin_pause_ = 0;     // sleeps until it is tried again
     bool running_ = false;
+    bool keeps_ages_ = false;
+    time_point turn_began_{};
     loop_counters counters_;
     std::shared_ptr<detail::mailbox> mailbox_;
     signal_hub* signals_ = nullptr;

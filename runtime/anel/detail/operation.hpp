@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace anel::detail {
 
@@ -26,6 +27,8 @@ struct wait_kind {
     const char* name;
     /// Asks `wait` to end soon. Resumes nobody: the wait still ends through the ready queue, once.
     void (*cancel)(suspension& wait) noexcept;
+    /// Appends what a task listing is to say besides the name. Null: nothing.
+    void (*describe)(const suspension& wait, std::string& text) = nullptr;
 };
 
 /// A place where a coroutine waits. Base of everything that can be in the ready queue.

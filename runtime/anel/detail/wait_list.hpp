@@ -101,6 +101,7 @@ inline list_wait& wait_list::grant_first() noexcept {
 inline bool list_wait::wait_or_take_turns(wait_list& list, bool at_once, cancel_scope& scope,
                                           frame& caller, const wait_kind& what) noexcept {
     if (!scope.begin_wait(*this, caller, what)) return false;
+    scope.waits_since(scope.owner().turn_began());
     granted_ = at_once;
     // Granted, but this turn's share is used up: others first.
     if (at_once) scope.owner().ready(*this);
