@@ -29,7 +29,8 @@ TEST_P(cancellation_figures, a_hundred_thousand_races_of_a_cancel_and_arriving_b
             const auto in_time = [&] { return std::chrono::steady_clock::now() < stop; };
             for (int i = 0; i < races && in_time(); ++i) {
                 while (wanted.load() < i && in_time()) std::this_thread::yield();
-                for (std::size_t spins = random() % 400; spins > 0; --spins) wanted.load();
+                for (std::size_t spins = random() % 400; spins > 0; --spins)
+                    static_cast<void>(wanted.load());
                 pair.peer.write(std::string_view(bytes).substr(written, 4));
                 written += 4;
             }

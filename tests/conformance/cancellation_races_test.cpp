@@ -35,7 +35,8 @@ TEST_P(cancellation_races_on_kernel, a_thread_that_writes_while_receives_time_ou
             for (int i = 1; i <= count; ++i) {
                 while (turn.load() < i) std::this_thread::yield();
                 // From nothing to some 50 microseconds: longer than a turn of the loop takes.
-                for (std::size_t spins = random() % (1U << i % 17); spins > 0; --spins) turn.load();
+                for (std::size_t spins = random() % (1U << i % 17); spins > 0; --spins)
+                    static_cast<void>(turn.load());
                 const std::string bytes = pattern(random() % 40 + 1, sent.size());
                 sent += bytes;
                 pair.peer.write(bytes);
