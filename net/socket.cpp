@@ -136,23 +136,32 @@ bool socket_handle::reset_told_to_sender() const noexcept {
 }
 
 void socket_use::describe_wait(const operation& op, std::string& text) const {
-    socket_address address;
-    const auto append = [&](const char* before, bool known) {
-        const auto shown = known ? from_socket_address(address) : std::nullopt;
-        if (shown) text.append(before).append(shown->to_string());
-    };
     if (op.code == opcode::connect) {
-        address = *static_cast<const socket_address*>(op.data);
-        append(" to ", true);
-    } else if (socket_->control(opcode::peer_address, &address) >= 0) {
-        append(is_outgoing(op.code) ? " to " : " from ", true);
+        socket_->append_address(" to ", *static_cast<const socket_address*>(op.data), text);
     } else {
-        append(" on ", socket_->control(opcode::local_address, &address) >= 0);
+        socket_->append_local(text);
     }
-    text.append(" (fd ").append(std::to_string(op.fd)).append(")");
-    if ((op.flags & op_flag::whole) != 0) {
-        text.append(", ").append(std::to_string(op.size)).append(" bytes to go");
+    append_progress(op, text);
+}
+
+void socket_use::append_progress(const operation& op, std::string& text) {
+    if (op.fd >= 0) text.append(" (fd ").append(std::to_string(op.fd)).append(")");
+    // A ring tells of every mebibyte.
+    if ((op.flags & op_flag::whole) != 0)
+        text.append(", at most ").append(std::to_string(op.size)).append(" bytes to go");
+}
+
+void socket_handle::append_address(const char* before, const socket_address& address,
+                                   std::string& text) {
+    if (const auto shown = from_socket_address(address)) {
+        text.append(before).append(shown->to_string());
     }
+}
+
+void socket_handle::append_local(std::string& text) const {
+    socket_address address;
+    const std::int32_t known = control(opcode::local_address, &address, 0, op_flag::for_listing);
+    if (known >= 0) append_address(" on ", address, text);
 }
 
 // A closing socket takes no new operation: it gets no descriptor and fails with EBADF.
@@ -192,7 +201,7 @@ void socket_handle::release(operation& op) noexcept {
 }
 
 bool socket_handle::close_wait::start(cancel_scope& scope, frame& caller) noexcept {
-    static constexpr wait_kind closing{"close", nullptr};
+    static constexpr wait_kind closing{"close", nullptr, &describe};
     socket_handle& self = closing_;
     if (!self.pending_[0] && !self.pending_[1]) {
         self.close_now();
@@ -205,6 +214,10 @@ bool socket_handle::close_wait::start(cancel_scope& scope, frame& caller) noexce
         if (op && op->state == op_state::in_flight) scope.owner().cancel(*op);
     }
     return true;
+}
+
+void socket_handle::close_wait::describe(const suspension& wait, std::string& text) {
+    static_cast<const close_wait&>(wait).closing_.append_local(text);
 }
 
 void socket_handle::close_wait::finish() noexcept {

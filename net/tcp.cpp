@@ -160,6 +160,15 @@ io_error detail::accept_wait::describe(std::error_code error) const {
 
 // --- tcp_stream ---------------------------------------------------------------------------------
 
+void detail::stream_use::describe_wait(const operation& op, std::string& text) const {
+    const endpoint peer = stream().peer_endpoint();
+    // The end of a unix stream that connected has no name.
+    if (peer.is_unix()) return socket_use::describe_wait(op, text);
+    const bool receives = row_of(op.code).kind == op_kind::incoming;
+    text.append(receives ? " from " : " to ").append(peer.to_string());
+    append_progress(op, text);
+}
+
 void tcp_stream::reset_on_close() {
     keep_for_nobody();
     require(control(opcode::set_option, nullptr, 1, flag(socket_option::linger_reset)),

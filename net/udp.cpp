@@ -53,10 +53,15 @@ task<udp_socket> udp_socket::bind(endpoint address, udp_options options) {
 namespace {
 
 // Of an operation that waits for its turn: to the socket it is nobody yet.
-constexpr wait_kind in_line{"turn to send", [](suspension& wait) noexcept {
-                                turn_to_send::leave_line(
-                                    static_cast<used_operation<turn_to_send>&>(wait));
-                            }};
+constexpr wait_kind in_line{
+    "turn to send",
+    [](suspension& wait) noexcept {
+        turn_to_send::leave_line(static_cast<used_operation<turn_to_send>&>(wait));
+    },
+    [](const suspension& wait, std::string& text) {
+        const auto& op = static_cast<const used_operation<turn_to_send>&>(wait);
+        op.use_.describe_wait(op, text);
+    }};
 
 }  // namespace
 
@@ -93,7 +98,9 @@ void udp_socket::let_next_send() noexcept {
         if (is_open() && !closer_) {
             claim(op, *op.waiter);
             op.kind = &wait_kinds<turn_to_send>[static_cast<std::size_t>(op.code)];
+            const time_point since = op.wait_scope->since();
             if (!owner.start(op)) owner.ready(op);
+            op.wait_scope->waits_since(since);  // also in line it waited
             return;
         }
         op.result = -ECANCELED;

@@ -1,6 +1,7 @@
-// serve.hpp: a server's main loop: accept, run a session each, survive, drain.
+// serve.hpp: a server's main loop: accept, run a session each, survive, drain. What it promises,
+// and its options; how it does that stands in detail/sessions.hpp.
 //
-// Knows: listeners, task groups, time. Must not know: what a session does.
+// Knows: listeners, events. Must not know: what a session does.
 // SPDX-License-Identifier: MIT
 #pragma once
 

@@ -139,6 +139,10 @@ private:
         return home != nullptr;
     }
 
+    static void append_address(const char* before, const detail::socket_address& address,
+                               std::string& text);
+    /// For task listings.
+    void append_local(std::string& text) const;
     void take(socket_handle& other) noexcept;
     static std::size_t direction_of(const detail::operation& op) noexcept;
     void claim(detail::operation& op, const detail::frame& caller) noexcept;
@@ -163,6 +167,7 @@ public:
     void finish() noexcept;
 
 private:
+    static void describe(const detail::suspension& wait, std::string& text);
     socket_handle& closing_;
 };
 
@@ -182,7 +187,7 @@ public:
         return begin(op, scope, caller, refusal(scope.owner()));
     }
     void finish(operation& op) noexcept { socket_->release(op); }
-    /// `from 192.0.2.7:4711 (fd 9), 1024 bytes to go`.
+    /// `on 192.0.2.7:4711 (fd 9)`.
     void describe_wait(const operation& op, std::string& text) const;
 
     [[nodiscard]] socket_handle& socket() const noexcept { return *socket_; }
@@ -194,6 +199,7 @@ public:
     }
 
 protected:
+    static void append_progress(const operation& op, std::string& text);
     /// Why no operation may begin here: its loop has ended. Or 0.
     [[nodiscard]] std::int32_t refusal(const loop& here) const noexcept {
         return socket_->is_open() && !socket_->is_at_home(here) ? loop_has_ended : 0;

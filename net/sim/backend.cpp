@@ -56,7 +56,7 @@ void machine_backend::wake() noexcept { network_.has_work(host_); }
 
 std::int32_t machine_backend::control(operation& op) noexcept {
     op.result = host_.crashing ? control_while_crashing(op) : perform(op);
-    core_.log(host_.index, op);
+    if ((op.flags & op_flag::for_listing) == 0) core_.log(host_.index, op);
     return op.result;
 }
 

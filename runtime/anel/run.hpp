@@ -24,7 +24,9 @@ struct run_options {
     /// server, and run() returns 0.
     bool signal_exit_code = false;
     /// At this signal, SIGUSR1 say, the program prints to the standard error what every task waits
-    /// for, and since when: see current_tasks(). 0: at none.
+    /// for, and since when: see current_tasks(). What nobody reads there is given up after 0.1 s.
+    /// 0: at none. EINVAL for SIGINT, SIGTERM and what is no signal that can be watched. A task of
+    /// the program's own is told of it too, but not of one that came while it did not wait.
     int dump_on = 0;
     /// Looks for work for so long before sleeping: replies come some 30 us earlier, for a processor
     /// that is never idle. Where it does not pay it is tried rarely. 50 us is a good value.

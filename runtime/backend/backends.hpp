@@ -1,4 +1,5 @@
-// backends.hpp: how backend.cpp makes each backend. Nothing else may include this.
+// backends.hpp: how choice.cpp makes each backend. Only it and the files that define
+// these functions include this.
 // SPDX-License-Identifier: MIT
 #pragma once
 

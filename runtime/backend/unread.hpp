@@ -147,7 +147,7 @@ public:
 private:
     std::vector<unread_bytes> by_fd_;
     std::vector<piece> pieces_;
-    unsigned queued_ = 0;  // pieces in all boxes
+    unsigned queued_ = 0;  // unread pieces of all descriptors
 };
 
 }  // namespace anel::detail

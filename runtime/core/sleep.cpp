@@ -4,16 +4,16 @@
 
 #include "runtime/core/ages.hpp"
 
-#include <algorithm>
-
 namespace anel::detail {
 
 const wait_kind sleep_wait::kind_{"sleep", &sleep_wait::on_cancel, &sleep_wait::describe};
 
 void sleep_wait::describe(const suspension& wait, std::string& text) {
     const auto& self = static_cast<const sleep_wait&>(wait);
+    const time_point now = self.wait_scope->owner().now();
+    if (self.deadline() == never || self.deadline() <= now) return;
     text += " (";
-    append_age(text, std::max(duration{}, self.deadline() - self.wait_scope->owner().now()));
+    append_age(text, self.deadline() - now);
     text += " left)";
 }
 

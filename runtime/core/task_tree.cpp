@@ -1,4 +1,7 @@
 // task_tree.cpp: the tree of scopes as text: what every task waits for, and since when.
+//
+// Waits that are alike become one row, and so do branches whose rows are alike: ten thousand
+// sessions are a screen. Only the first three of them are asked for details.
 // SPDX-License-Identifier: MIT
 #include <anel/task_tree.hpp>
 
@@ -10,6 +13,7 @@
 #include <iterator>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace anel::detail {
@@ -18,19 +22,36 @@ namespace {
 constexpr int deepest = 64;               // branches below one another that are shown
 constexpr std::size_t details_shown = 3;  // of waits that are alike
 
-/// Waits that are alike: of the same kind, at the same places, in scopes of the same kind.
-struct alike {
-    std::string what;  // what a scope is, and the kind of the wait
+/// A line: waits, or the head of branches.
+struct row {
+    int depth = 0;
+    std::string what;  // the scope's title, and the kind of the wait
     std::string places;
     std::vector<std::string> details;
-    std::size_t count = 0;
+    std::size_t count = 1;
     time_point oldest = never;
 };
+using rows = std::vector<row>;
 
-/// What stands before a wait in a scope.
+/// Things that are alike, in the order in which the first of each was met.
+template <class T>
+class merged {
+public:
+    /// The one that is known as `key`, or a new one, and whether it is new.
+    std::pair<T&, bool> at(const std::string& key) {
+        const auto [place, is_new] = known_.emplace(key, all_.size());
+        if (is_new) all_.emplace_back();
+        return {all_[place->second], is_new};
+    }
+    std::vector<T>& all() noexcept { return all_; }
+
+private:
+    std::map<std::string, std::size_t> known_;
+    std::vector<T> all_;
+};
+
 std::string title_of(const cancel_scope& scope) {
-    std::string text;
-    if (scope.shielded()) text += "shielded: ";
+    std::string text = scope.shielded() ? "shielded: " : "";
     switch (scope.what()) {
         case cancel_scope::role::plain: break;
         case cancel_scope::role::group: text += "group: "; break;
@@ -42,93 +63,132 @@ std::string title_of(const cancel_scope& scope) {
     return text;
 }
 
-class listing {
-public:
-    explicit listing(time_point now) : now_(now) {}
+row row_of(const suspension& wait, const cancel_scope& scope, const std::string& title, int depth) {
+    row made;
+    made.depth = depth;
+    made.what = title + (wait.kind ? wait.kind->name : "?");
+    append_places(made.places, "at ", wait.waiter);
+    if (scope.since() != time_point{}) made.oldest = scope.since();
+    return made;
+}
 
-    std::string take() { return std::move(text_); }
+void add_detail(row& to, const suspension& wait) {
+    if (to.details.size() == details_shown || !wait.kind || !wait.kind->describe) return;
+    std::string text;
+    wait.kind->describe(wait, text);
+    if (!text.empty()) to.details.push_back(std::move(text));
+}
 
-    /// What waits in `scope`, and below it, oldest first.
-    void add(const cancel_scope& scope, const std::string& title, int depth) {
-        std::vector<alike> waits;
-        std::map<std::string, std::size_t> known;  // of waits, by what makes them alike
-        if (scope.waiting()) add_wait(*scope.waiting(), scope, title, waits, known);
-        std::vector<const cancel_scope*> children;
-        for (const cancel_scope* at = scope.first_child(); at; at = at->next_sibling()) {
-            children.push_back(at);
+/// Rows that are alike have the same key.
+std::string key_of(const rows& all) {
+    std::string key;
+    for (const row& each : all) {
+        key.append(std::to_string(each.depth)).append(" ").append(std::to_string(each.count));
+        key.append(each.what).append("\n").append(each.places).append("\n");
+    }
+    return key;
+}
+
+void merge(rows& into, const rows& other) {
+    for (std::size_t i = 0; i < into.size(); ++i) {
+        into[i].oldest = std::min(into[i].oldest, other[i].oldest);
+        for (const std::string& each : other[i].details) {
+            if (into[i].details.size() < details_shown) into[i].details.push_back(each);
         }
-        std::reverse(children.begin(), children.end());  // they are linked newest first
-        std::vector<std::pair<const cancel_scope*, std::string>> branches;
-        for (const cancel_scope* child : children) {
-            std::string path = title_of(*child);
-            while (!child->waiting() && child->first_child() &&
-                   !child->first_child()->next_sibling()) {
-                child = child->first_child();
-                path += title_of(*child);
-            }
-            if (child->first_child()) branches.emplace_back(child, path);
-            else if (child->waiting()) add_wait(*child->waiting(), *child, path, waits, known);
+    }
+    into.front().count += 1;
+}
+
+/// What waits in `scope`, and below it, oldest first; `title` stands before its own wait.
+rows rows_of(const cancel_scope& scope, const std::string& title, int depth, bool with_details) {
+    merged<row> waits;
+    merged<rows> branches;
+    const auto add_wait = [&](const cancel_scope& leaf, const std::string& path) {
+        row one = row_of(*leaf.waiting(), leaf, path, depth);
+        const auto [known, is_new] = waits.at(one.what + '\n' + one.places);
+        if (is_new) {
+            known = std::move(one);
+        } else {
+            known.count += 1;
+            known.oldest = std::min(known.oldest, one.oldest);
         }
-        for (const alike& each : waits) write(each, depth);
-        for (const auto& [branch, path] : branches) {
-            const std::string head = path.substr(0, path.find_last_not_of(": ") + 1);
-            text_.append(static_cast<std::size_t>(2 * depth + 2), ' ');
-            text_.append(head.empty() ? "task" : head);
+        if (with_details) add_detail(known, *leaf.waiting());
+    };
+    const auto add_branch = [&](const cancel_scope& top, const std::string& path) {
+        const auto rendered = [&](bool describe) {
+            row head;
+            head.depth = depth;
+            head.what = path.substr(0, path.find_last_not_of(": ") + 1);
+            if (head.what.empty()) head.what = "task";
+            rows all{std::move(head)};
             if (depth == deepest) {
-                text_ += ": deeper ones are not shown\n";
-                continue;
+                all.front().what += ", whose branches are too deep to be shown";
+                return all;
             }
-            text_ += '\n';
-            add(*branch, {}, depth + 1);
-        }
-    }
+            rows below = rows_of(top, {}, depth + 1, describe);
+            all.insert(all.end(), std::make_move_iterator(below.begin()),
+                       std::make_move_iterator(below.end()));
+            return all;
+        };
+        rows plain = rendered(false);
+        const auto [known, is_new] = branches.at(key_of(plain));
+        const bool describe = with_details && (is_new || known.front().count < details_shown);
+        if (describe) plain = rendered(true);
+        if (is_new) known = std::move(plain);
+        else merge(known, plain);
+    };
 
-private:
-    static void add_wait(const suspension& wait, const cancel_scope& scope,
-                         const std::string& title, std::vector<alike>& waits,
-                         std::map<std::string, std::size_t>& known) {
-        std::string what = title + (wait.kind ? wait.kind->name : "?");
-        std::string places;
-        append_places(places, "at ", wait.waiter);
-        const auto [at, is_new] = known.emplace(what + '\n' + places, waits.size());
-        if (is_new) waits.push_back({std::move(what), std::move(places), {}, 0, never});
-        alike& line = waits[at->second];
-        line.count += 1;
-        if (scope.since() != time_point{}) line.oldest = std::min(line.oldest, scope.since());
-        if (line.details.size() == details_shown) return;
-        std::string detail;
-        if (wait.kind && wait.kind->describe) wait.kind->describe(wait, detail);
-        if (!detail.empty()) line.details.push_back(std::move(detail));
+    if (scope.waiting()) add_wait(scope, title);
+    std::vector<const cancel_scope*> children;  // they are linked newest first
+    for (const cancel_scope* at = scope.first_child(); at; at = at->next_sibling()) {
+        children.push_back(at);
     }
-
-    void write(const alike& line, int depth) {
-        text_.append(static_cast<std::size_t>(2 * depth + 2), ' ');
-        if (line.count > 1) text_.append(std::to_string(line.count)).append(" × ");
-        text_ += line.what;
-        const char* between = "";
-        for (const std::string& detail : line.details) {
-            text_.append(between).append(detail);
-            between = ";";
+    std::reverse(children.begin(), children.end());
+    for (const cancel_scope* child : children) {
+        std::string path = title_of(*child);
+        std::string last = path;
+        while (!child->waiting() && child->first_child() && !child->first_child()->next_sibling()) {
+            child = child->first_child();
+            const std::string title_below = title_of(*child);
+            if (title_below != last) path += title_below;
+            last = title_below;
         }
-        if (line.count > line.details.size() && line.details.size() == details_shown) text_ += " …";
-        if (line.oldest != never) {
-            text_.append(line.count > 1 ? ", oldest " : ", for ");
-            append_age(text_, now_ - line.oldest);
-        }
-        if (!line.places.empty()) text_.append(", ").append(line.places);
-        text_ += '\n';
+        if (child->first_child()) add_branch(*child, path);
+        else if (child->waiting()) add_wait(*child, path);
     }
+    rows all = std::move(waits.all());
+    for (rows& each : branches.all()) {
+        all.insert(all.end(), std::make_move_iterator(each.begin()),
+                   std::make_move_iterator(each.end()));
+    }
+    return all;
+}
 
-    time_point now_;
-    std::string text_;
-};
+void write(const row& line, time_point now, std::string& text) {
+    text.append(static_cast<std::size_t>(2 * line.depth + 2), ' ');
+    if (line.count > 1) text.append(std::to_string(line.count)).append(" × ");
+    text += line.what;
+    const char* between = "";
+    for (const std::string& detail : line.details) {
+        text.append(between).append(detail);
+        between = ";";
+    }
+    if (line.count > line.details.size() && line.details.size() == details_shown) text += " …";
+    if (line.oldest != never) {
+        text.append(line.count > 1 ? ", oldest " : ", for ");
+        append_age(text, now - line.oldest);
+    }
+    if (!line.places.empty()) text.append(", ").append(line.places);
+    text += '\n';
+}
 
 }  // namespace
 
 std::string task_tree(const cancel_scope& scope) {
-    listing made(scope.owner().now());
-    made.add(scope, title_of(scope), 0);
-    return made.take();
+    std::string text;
+    const time_point now = scope.owner().now();
+    for (const row& line : rows_of(scope, title_of(scope), 0, true)) write(line, now, text);
+    return text;
 }
 
 }  // namespace anel::detail

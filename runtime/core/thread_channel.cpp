@@ -20,6 +20,7 @@ bool thread_wait::wait_in(thread_wait_list& list, bool at_once, cancel_scope& sc
                           const wait_kind& what) {
     if (!at_once) mailbox_ = scope.owner().mailbox();  // may throw: before anything is recorded
     if (!scope.begin_wait(*this, caller, what)) return false;
+    scope.waits_since(scope.owner().turn_began());
     granted_ = at_once;
     if (at_once) {
         if (scope.owner().may_go_on()) return false;

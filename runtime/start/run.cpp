@@ -1,4 +1,5 @@
-// run.cpp: the outermost coroutine: runs the root task, and beside it what receives signals.
+// run.cpp: the outermost coroutine: runs the root task, and beside it what receives signals and
+// what prints the tasks.
 // SPDX-License-Identifier: MIT
 #include <anel/run.hpp>
 
@@ -8,9 +9,11 @@
 
 #include "runtime/core/root_task.hpp"
 #include "runtime/start/signal_hub.hpp"
+#include "runtime/system/system.hpp"
 
+#include <cerrno>
+#include <csignal>
 #include <exception>
-#include <iostream>
 #include <ostream>
 #include <string>
 
@@ -18,14 +21,29 @@ namespace anel {
 using namespace detail;
 namespace {
 
-/// Prints the tasks of this loop whenever signal `number` comes. One string and one call, so that
-/// the lines of several loops do not mix.
+void dump(const cancel_scope& scope) noexcept {
+    try {
+        std::string text = "tasks of a loop on ";
+        text.append(name_of(scope.owner().backend().kind())).append(":\n");
+        print_error(text += detail::task_tree(scope));
+    } catch (const std::exception&) {
+        print_error("no memory to list the tasks in\n");
+    }
+}
+
+/// Prints the tasks of this loop whenever signal `number` comes.
 spawned::handle_type dump_at(int number, const cancel_scope& scope) {
     for (;;) {
         co_await signal_received(number);
-        const std::string name = name_of(scope.owner().backend().kind());
-        std::cerr << "tasks of a loop on " + name + ":\n" + detail::task_tree(scope) << std::flush;
+        dump(scope);
     }
+}
+
+/// What dump_on asks for, from before the first task on.
+void watch_for_dump(signal_hub& signals, int number) {
+    const bool stops = number == SIGINT || number == SIGTERM;
+    const int failed = stops ? -EINVAL : signals.watch(number);
+    if (failed < 0) throw_errno(-failed, "signal", "dump_on " + std::to_string(number));
 }
 
 /// The task, and beside it the one that receives signals.
@@ -39,7 +57,10 @@ task<> root_and_signals(task<> root, cancel_scope& scope, signal_hub& signals, b
     try {
         const int failed = stop_signals ? -signals.watch_stop_signals() : 0;
         if (failed != 0) throw_errno(failed, "signal", "SIGINT and SIGTERM");
-        if (dump_on != 0) beside.adopt(dump_at(dump_on, scope));
+        if (dump_on != 0) {
+            watch_for_dump(signals, dump_on);
+            beside.adopt(dump_at(dump_on, scope));
+        }
         auto inside = detail::in_scope(scope, std::move(root));
         co_await inside;
     } catch (const task_cancelled&) {

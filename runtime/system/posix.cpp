@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -283,6 +284,29 @@ bool is_disconnected(int fd) noexcept {
     socket_address peer;
     peer.size = sizeof peer.bytes;
     return ::getpeername(fd, raw(peer), &peer.size) < 0 && errno == ENOTCONN;
+}
+
+void print_error(std::string_view text) noexcept {
+    constexpr std::size_t at_once = 4096;  // a pipe that can be written to takes so much
+    sigset_t pipe;
+    sigset_t before;
+    sigset_t waiting;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    const bool waited = sigpending(&waiting) == 0 && sigismember(&waiting, SIGPIPE) == 1;
+    while (!text.empty()) {
+        pollfd out{STDERR_FILENO, POLLOUT, 0};
+        if (::poll(&out, 1, 100) == 0) break;
+        const ssize_t written = ::write(STDERR_FILENO, text.data(), std::min(text.size(), at_once));
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) break;
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    const bool waits = sigpending(&waiting) == 0 && sigismember(&waiting, SIGPIPE) == 1;
+    int number = 0;
+    if (waits && !waited) sigwait(&pipe, &number);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 time_point monotonic_now() noexcept {

@@ -1,5 +1,5 @@
-// posix.hpp: operations as POSIX calls: the control calls of every backend, and the attempts of the
-// backends that are told about readiness.
+// posix.hpp: operations as POSIX calls: the control calls of the backends over a kernel, and
+// attempts.
 // SPDX-License-Identifier: MIT
 #pragma once
 

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace anel::detail {
 
@@ -48,6 +49,9 @@ int receive_datagrams(int fd, counted_message* into, unsigned count, std::int32_
 /// Sends datagrams without waiting, at most `count`, up to the first that fails. Returns how many,
 /// or -errno when that was the first.
 int send_datagrams(int fd, counted_message* from, unsigned count) noexcept;
+
+/// Writes to the standard error. What nobody takes in 0.1 s is given up. No SIGPIPE.
+void print_error(std::string_view text) noexcept;
 
 /// The id of this process.
 int process_id() noexcept;

@@ -17,12 +17,13 @@ import gdb
 
 # What compilers keep in a frame besides the variables of the source.
 NOT_WRITTEN = re.compile(r"_|(class|struct|union)_|(Aw\d+|D\.\d+|Is|Fs)_")
-DEPTH_MAX = 10_000  # of a chain of awaits; a longer one is taken for memory that was overwritten
 
 
 def pointers(first, following):
     """The elements of an intrusive list that begins at the pointer `first`."""
-    while int(first) != 0:
+    seen = set()  # memory that was overwritten may go round
+    while int(first) != 0 and int(first) not in seen:
+        seen.add(int(first))
         here = first.dereference()
         yield here
         first = here[following]
@@ -62,7 +63,7 @@ def pointer_in(value):
 
 
 def symbol_at(address):
-    return gdb.execute(f"info symbol {address}", to_string=True)
+    return gdb.execute(f"info symbol {address}", to_string=True).split(" in section", maxsplit=1)[0]
 
 
 def backend_of(owner):
@@ -117,10 +118,7 @@ def waits_below(root):
 
 def awaits(wait):
     """The frames of a chain of awaits, the innermost first."""
-    for count, frame in enumerate(pointers(wait["waiter"], "awaiter")):
-        if count == DEPTH_MAX:
-            return
-        yield frame
+    return pointers(wait["waiter"], "awaiter")
 
 
 def block_of(frame):

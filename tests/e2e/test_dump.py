@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 import unittest
 
@@ -38,6 +39,44 @@ class Dump:
                                r"at tcp_echo\.cpp:\d+")
         self.assertRegex(text, rf"\n +accept on 127\.0\.0\.1:\d+ \(fd \d+\), for ({AGE}), at "
                                r"serve\.cpp:\d+ <- .* <- tcp_echo\.cpp:\d+")
+
+    def test_sessions_that_are_groups_are_one_branch(self):
+        for name in ("chat", "request_reply_server"):
+            with self.subTest(name):
+                server = self.server(name, stderr_allowed=r".*")
+                harness.poll_until("the server to watch SIGUSR1",
+                                   lambda: server.state.catches(signal.SIGUSR1))
+                for _ in range(6):
+                    client = server.client()
+                    if name == "request_reply_server":
+                        client.send(b"count\n")
+                    client.recv_line()  # chat says who has joined
+                server.signal(signal.SIGUSR1)
+                harness.poll_until("the dump", lambda: server.stderr().endswith("\n"))
+                self.assertLess(server.stderr().count("\n"), 12, server.stderr())
+                self.assertIn(" 6 × ", server.stderr())
+
+    def test_a_reader_that_does_not_read_holds_up_nothing(self):
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        command = [harness.program("tcp_echo"), "127.0.0.1:0"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=writing,
+                                   env=harness.environment(self.backend))
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        process.stdout.readline()
+        state = harness.Process_state(process.pid)
+        harness.poll_until("the server to watch SIGUSR1", lambda: state.catches(signal.SIGUSR1))
+        os.set_blocking(writing, False)
+        with self.assertRaises(BlockingIOError):
+            while True:
+                os.write(writing, b"x" * 65536)
+        os.set_blocking(writing, True)
+        os.close(writing)
+        process.send_signal(signal.SIGUSR1)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(harness.DEADLINE), 0)
 
     def test_each_server_has_one(self):
         for name in ("chat", "proxy", "request_reply_server", "udp_echo"):

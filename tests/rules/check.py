@@ -242,7 +242,9 @@ def no_os_header_in_public_headers(tree):
 @rule
 def nothing_shared_on_an_operations_path(tree):
     path = ("runtime/anel/detail/*", "runtime/core/loop.cpp", "runtime/uring/*",
-            "runtime/readiness/*", "net/anel/tcp.hpp", "net/anel/udp.hpp")
+            "runtime/readiness/*", "runtime/backend/backend.cpp",
+            "runtime/backend/kernel_backend.hpp", "net/anel/socket.hpp", "net/socket.cpp",
+            "net/anel/detail/*", "net/anel/tcp.hpp", "net/anel/udp.hpp")
     # The mailbox may outlive its loop: other threads hold it. It is made once, for no operation.
     yield from forbid(tree.match(*path),
                       r"\b(?:shared_ptr|make_shared)\b(?!<(?:detail::)?mailbox>)|\bstd::function\b",

@@ -20,6 +20,8 @@ public:
     io_error describe(const char* operation, std::error_code error) const {
         return io_error(error, operation, stream().peer_endpoint().to_string());
     }
+    /// `from 192.0.2.7:4711 (fd 9), at most 1024 bytes to go`.
+    void describe_wait(const operation& op, std::string& text) const;
     [[nodiscard]] bool lost_its_peer() const noexcept { return stream().lost_its_peer(); }
     /// What 0 bytes mean: `at_end`, unless the connection was reset.
     [[nodiscard]] std::error_code end(std::error_code at_end = {}) const noexcept {

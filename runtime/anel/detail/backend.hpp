@@ -72,7 +72,7 @@ public:
     [[nodiscard]] const backend_counters& counters() const noexcept { return counters_; }
     [[nodiscard]] std::uint64_t in_flight() const noexcept { return in_flight_; }
 
-    // What submit() and cancel() leave to each backend; nobody else calls it.
+    // What submit() and cancel() leave to each backend; only one that wraps another calls it.
 
     /// Performs a control call. Returns its result.
     virtual std::int32_t control(operation& op) noexcept = 0;

@@ -63,6 +63,7 @@ public:
         wait.wait_scope = this;
         wait.kind = &kind;
         waiting_ = &wait;
+        since_ = {};
     }
     /// Called first thing when the waiting coroutine runs again.
     void end_wait(suspension& wait) noexcept {

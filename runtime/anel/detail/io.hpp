@@ -1,4 +1,5 @@
-// io.hpp: the awaitable form of an operation: one storey between the operation and each awaiter.
+// io.hpp: the awaitable form of an operation. Between it and each awaiter stand used_operation,
+// which adds what it uses, and io.
 //
 // Submits an operation to the loop when the coroutine suspends and, when it runs again, gives the
 // result or throws. A socket's recv, send, accept … derive from it and say what the result means;
@@ -45,7 +46,7 @@ inline constexpr auto wait_kinds = [] {
 
 /// Registers the wait with its scope and submits the operation. In a cancelled scope nothing is
 /// submitted, and finish() throws. With `refused` < 0 the wait ends at once, with that result.
-/// Returns  whether it is in flight.
+/// Returns  whether the coroutine must wait.
 template <class Use>
 bool begin(used_operation<Use>& op, cancel_scope& scope, frame& caller,
            std::int32_t refused = 0) noexcept {
@@ -71,7 +72,8 @@ struct nothing_else {
 
 /// An operation that can be awaited. `Derived` has
 ///   value()                         makes the awaited value of a result >= 0;
-///   io_error describe(std::error_code)  what is thrown: names operation and address;
+///   io_error describe(std::error_code)  what is thrown: names operation and address. Or a `name`,
+///                                       and `Use` describes;
 ///   void prepare(const frame& caller)   (optional) puts together what the kernel is to see: until
 ///                                       then the awaiter may be moved;
 ///   void ended()                        (optional) comes before the result is looked at;

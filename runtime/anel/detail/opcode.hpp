@@ -1,6 +1,7 @@
 // opcode.hpp: what operations do, and what is known of each whoever performs it: one table.
 //
-// What an opcode means as a call is written once per backend, in one switch.
+// What an opcode means stands in system/posix.cpp as a POSIX call, in uring/uring.cpp for a ring,
+// and in net/sim/ for the simulated network.
 // SPDX-License-Identifier: MIT
 #pragma once
 

@@ -1,7 +1,7 @@
 // operands.hpp: what an operation works on, besides a buffer: addresses, messages, files, names.
 //
 // Each stays where it is until its operation is done.
-// Must not know: the system's own types, whose layout some of them have; backends assert that.
+// Must not know: the system's own types, whose layout some of them have; system/ asserts that.
 // SPDX-License-Identifier: MIT
 #pragma once
 

@@ -111,8 +111,10 @@ inline constexpr std::uint32_t one_by_one = 1U << 19;
 inline constexpr std::uint32_t after_lent = 1U << 20;
 /// connect: set by a backend once it has begun.
 inline constexpr std::uint32_t has_begun = 1U << 21;
+/// A control call of a task listing: a record of what programs do leaves it out.
+inline constexpr std::uint32_t for_listing = 1U << 22;
 /// From here on the bits are the backend's own while the operation is in flight.
-inline constexpr std::uint32_t first_of_backend = 1U << 22;
+inline constexpr std::uint32_t first_of_backend = 1U << 23;
 }  // namespace op_flag
 
 /// One operation. See backend.hpp for the contract between it and a backend. Its alignment leaves a
