@@ -20,7 +20,7 @@ namespace detail {
 /// current_tasks();`. A line is a wait, or several that are alike: what it is for, how long it has
 /// taken (with run_options::dump_on), and the places of the chain of awaits that leads to it, the
 /// innermost first. Lines are indented by group and by branch:
-///   join, for 3.2 s, at task_group.hpp:238 <- server.cpp:40 <- run.cpp:44
+///   join, for 3.2 s, at task_group.hpp:238 <- server.cpp:40 <- run.cpp:65
 ///   group
 ///     20 × recv from 127.0.0.1:40000 (fd 7); from … …, oldest 3.2 s, at server.cpp:31
 /// Returns  the lines; the task that asks waits for nothing, so it has none.
