@@ -53,15 +53,12 @@ task<udp_socket> udp_socket::bind(endpoint address, udp_options options) {
 namespace {
 
 // Of an operation that waits for its turn: to the socket it is nobody yet.
-constexpr wait_kind in_line{
-    "turn to send",
-    [](suspension& wait) noexcept {
-        turn_to_send::leave_line(static_cast<used_operation<turn_to_send>&>(wait));
-    },
-    [](const suspension& wait, std::string& text) {
-        const auto& op = static_cast<const used_operation<turn_to_send>&>(wait);
-        op.use_.describe_wait(op, text);
-    }};
+constexpr wait_kind in_line{"turn to send",
+                            [](suspension& wait) noexcept {
+                                turn_to_send::leave_line(
+                                    static_cast<used_operation<turn_to_send>&>(wait));
+                            },
+                            &describe_used<turn_to_send>};
 
 }  // namespace
 
@@ -85,7 +82,7 @@ void detail::turn_to_send::finish(operation& op) noexcept {
 }
 
 void detail::turn_to_send::leave_line(used_operation<turn_to_send>& op) noexcept {
-    if (!op.use_.sender().in_line_.remove(op)) return;
+    if (!op.used.sender().in_line_.remove(op)) return;
     op.result = -ECANCELED;
     op.wait_scope->owner().ready(op);
 }
@@ -97,7 +94,7 @@ void udp_socket::let_next_send() noexcept {
         loop& owner = op.wait_scope->owner();
         if (is_open() && !closer_) {
             claim(op, *op.waiter);
-            op.kind = &wait_kinds<turn_to_send>[static_cast<std::size_t>(op.code)];
+            op.kind = &wait_kind_of<turn_to_send>(op.code);
             const time_point since = op.wait_scope->since();
             if (!owner.start(op)) owner.ready(op);
             op.wait_scope->waits_since(since);  // also in line it waited

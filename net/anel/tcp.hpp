@@ -15,8 +15,6 @@
 #include <anel/socket.hpp>
 #include <anel/task.hpp>
 
-#include <array>
-#include <cerrno>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -25,7 +23,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
 
 namespace anel {
 

@@ -73,8 +73,6 @@ std::atomic<int>* emptied_by_fork() noexcept {
 
 }  // namespace
 
-int process_id() noexcept { return ::getpid(); }
-
 const std::atomic<int>* process_mark() noexcept {
     static std::atomic<int>* const mark = emptied_by_fork();
     int nobody = 0;

@@ -34,8 +34,6 @@ int send_datagrams(int fd, counted_message* from, unsigned) noexcept {
     return plain::send_datagram(fd, from);
 }
 
-int process_id() noexcept { return ::getpid(); }
-
 const std::atomic<int>* process_mark() noexcept { return nullptr; }
 
 int pin_thread(unsigned) noexcept { return -ENOTSUP; }

@@ -286,6 +286,8 @@ bool is_disconnected(int fd) noexcept {
     return ::getpeername(fd, raw(peer), &peer.size) < 0 && errno == ENOTCONN;
 }
 
+int process_id() noexcept { return ::getpid(); }
+
 void print_error(std::string_view text) noexcept {
     constexpr std::size_t at_once = 4096;  // a pipe that can be written to takes so much
     sigset_t pipe;
@@ -295,9 +297,14 @@ void print_error(std::string_view text) noexcept {
     sigaddset(&pipe, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe, &before);
     const bool waited = sigpending(&waiting) == 0 && sigismember(&waiting, SIGPIPE) == 1;
+    const time_point give_up = monotonic_now() + std::chrono::milliseconds(100);
     while (!text.empty()) {
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(give_up - monotonic_now()).count();
         pollfd out{STDERR_FILENO, POLLOUT, 0};
-        if (::poll(&out, 1, 100) == 0) break;
+        const int ready = ::poll(&out, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
+        if (ready < 0 && errno == EINTR) continue;
+        if (ready <= 0) break;
         const ssize_t written = ::write(STDERR_FILENO, text.data(), std::min(text.size(), at_once));
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) break;

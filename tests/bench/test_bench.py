@@ -137,7 +137,7 @@ class Generator(unittest.TestCase):
         self.assertGreater(offered, 1400)
         self.assertEqual(result["latency_ns"]["count"] + result["unsent"], offered)
         served = result["server_cpu_ns"] / (result["window_s"] * 1e9)  # it has always work to do
-        if result["generator_bound"] or served < 0.9:
+        if result["unsent"] or served < 0.9:
             return  # on a machine without a processor for each anything may come late
         self.assertGreater(result["latency_ns"]["p99"], 700e6)  # the last of them waited a second
         self.assertEqual(result["unanswered_share"], 0)

@@ -7,6 +7,10 @@
 
 #include <anel/tcp.hpp>
 
+#include <array>
+#include <cerrno>
+#include <utility>
+
 namespace anel {
 
 namespace detail {

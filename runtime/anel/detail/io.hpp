@@ -25,24 +25,30 @@ namespace anel::detail {
 template <class Use>
 struct used_operation : operation {
     using operation::operation;
-    used_operation(operation&& op, Use used) noexcept
-        : operation(std::move(op)), use_(std::move(used)) {}
-    [[no_unique_address]] Use use_;
+    used_operation(operation&& op, Use with) noexcept : operation(std::move(op)), used(with) {}
+    [[no_unique_address]] Use used;
 };
+
+template <class Use>
+void describe_used(const suspension& wait, std::string& text) {
+    const auto& op = static_cast<const used_operation<Use>&>(wait);
+    op.used.describe_wait(op, text);
+}
 
 /// What a task listing says of a wait for such an operation, and how it is cancelled.
 template <class Use>
 inline constexpr auto wait_kinds = [] {
     std::array<wait_kind, opcode_table.size()> all{};
     for (const opcode_row& row : opcode_table) {
-        all[static_cast<std::size_t>(row.code)] = {
-            row.name, &cancel_operation, [](const suspension& wait, std::string& text) {
-                const auto& op = static_cast<const used_operation<Use>&>(wait);
-                op.use_.describe_wait(op, text);
-            }};
+        all[static_cast<std::size_t>(row.code)] = {row.name, &cancel_operation,
+                                                   &describe_used<Use>};
     }
     return all;
 }();
+template <class Use>
+constexpr const wait_kind& wait_kind_of(opcode code) noexcept {
+    return wait_kinds<Use>[static_cast<std::size_t>(code)];
+}
 
 /// Registers the wait with its scope and submits the operation. In a cancelled scope nothing is
 /// submitted, and finish() throws. With `refused` < 0 the wait ends at once, with that result.
@@ -50,7 +56,7 @@ inline constexpr auto wait_kinds = [] {
 template <class Use>
 bool begin(used_operation<Use>& op, cancel_scope& scope, frame& caller,
            std::int32_t refused = 0) noexcept {
-    if (!scope.begin_wait(op, caller, wait_kinds<Use>[static_cast<std::size_t>(op.code)])) {
+    if (!scope.begin_wait(op, caller, wait_kind_of<Use>(op.code))) {
         op.wait_scope = nullptr;
         return false;
     }
@@ -87,11 +93,11 @@ class io : public used_operation<Use> {
 public:
     io(opcode what, int descriptor, void* where = nullptr, std::size_t bytes = 0) noexcept
         : used_operation<Use>(what, descriptor, where, bytes) {}
-    /// The descriptor is that of `used`, once it starts. The kernel only reads what a send names.
+    /// The descriptor is that of `on`, once it starts. The kernel only reads what a send names.
     template <class Used>
-    io(Used& used, opcode what, const void* where = nullptr, std::size_t bytes = 0,
+    io(Used& on, opcode what, const void* where = nullptr, std::size_t bytes = 0,
        std::uint32_t how = 0) noexcept
-        : used_operation<Use>(operation(what, -1, const_cast<void*>(where), bytes, how), used) {}
+        : used_operation<Use>(operation(what, -1, const_cast<void*>(where), bytes, how), on) {}
 
     template <class Forgotten = void>
     explicit operator bool() const {
@@ -102,7 +108,7 @@ public:
 
     bool start(cancel_scope& scope, frame& caller) noexcept {
         self().prepare(caller);
-        return this->use_.start(*this, scope, caller);
+        return this->used.start(*this, scope, caller);
     }
 
     decltype(auto) finish() {
@@ -132,7 +138,7 @@ public:
     io_error describe(std::error_code error) const { return use().describe(Derived::name, error); }
 
 protected:
-    [[nodiscard]] const Use& use() const noexcept { return this->use_; }
+    [[nodiscard]] const Use& use() const noexcept { return this->used; }
     [[nodiscard]] std::error_code error_of_result() const noexcept {
         const std::int32_t ended_with = this->result;
         return ended_with < 0 ? error_in(ended_with) : std::error_code();
@@ -144,7 +150,7 @@ private:
     /// Ends the wait. A result that happened stands, also in a scope cancelled meanwhile.
     void settle() {
         self().ended();
-        this->use_.finish(*this);
+        this->used.finish(*this);
         if (!this->wait_scope) throw task_cancelled{};  // refused by begin(): nothing was submitted
         this->wait_scope->end_wait(*this);
         if (this->result == -ECANCELED && this->wait_scope->cancelled()) throw task_cancelled{};
