@@ -212,9 +212,9 @@ effort effort_of(const operation& op, std::size_t size, std::int32_t result) noe
     if (op.code != opcode::recv_batch && op.code != opcode::send_batch)
         return {1, static_cast<std::size_t>(result)};
     const auto& batch = *static_cast<const message_batch*>(op.data);
-    effort all{batch.count, 0};
-    for (std::uint32_t i = 0; i < batch.count; ++i) all.bytes += batch.items[i].bytes.size;
-    return all;
+    effort spent{batch.count, 0};
+    for (std::uint32_t i = 0; i < batch.count; ++i) spent.bytes += batch.items[i].bytes.size;
+    return spent;
 }
 
 std::int32_t control_call(operation& op, blocking mode) noexcept {

@@ -32,6 +32,9 @@ BACKENDS = ("io_uring", "epoll", "poll")
 MIB = 1024 * KIB
 IO_URING_SETUP = 425  # the number of the system call, on every architecture but Alpha
 
+# What runs in the background may have been told to ignore SIGINT; the programs must not inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 if "ANEL_BIN" not in os.environ:
     sys.exit("set ANEL_BIN to the build directory, the one that holds examples/")
 
@@ -169,7 +172,8 @@ class Server:
     """
 
     def __init__(
-        self, test, name, address, backend, stderr_allowed=None, preexec=None, arguments=()
+        self, test, name, address, backend, stderr_allowed=None, preexec=None, arguments=(),
+        variables=None
     ):
         self.test = test
         self.what = f"{name} {address} ({backend or 'auto'})"
@@ -183,7 +187,7 @@ class Server:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self.stderr_file,
-            env=environment(backend),
+            env={**environment(backend), **(variables or {})},
             preexec_fn=preexec,
         )
         test.addCleanup(self._finish)

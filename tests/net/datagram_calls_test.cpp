@@ -11,13 +11,15 @@
 
 #include <gtest/gtest.h>
 
+#include <dlfcn.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
+#include <tuple>
 #include <vector>
 
 namespace {
@@ -38,6 +40,19 @@ int next_limit() {
     return said;
 }
 
+/// The system's own function of that name, and of the type of `replaced`.
+template <class Function>
+Function* next_of(Function* replaced, const char* name) {
+    static_cast<void>(replaced);
+    return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
+}
+
+// The flags of a batch are signed in glibc, and unsigned in musl.
+template <class... Others>
+auto flags_of(int (*)(int, struct mmsghdr*, unsigned, Others...)) {
+    return std::get<0>(std::tuple<Others...>());
+}
+
 }  // namespace
 
 extern "C" {
@@ -45,21 +60,23 @@ extern "C" {
 #ifdef ANEL_POSIX_ONLY
 ssize_t sendmsg(int fd, const msghdr* from, int flags) {
     const int limit = next_limit();
-    if (limit >= 0) return ::syscall(SYS_sendmsg, fd, from, flags);
+    if (limit >= 0) return next_of(&::sendmsg, "sendmsg")(fd, from, flags);
     errno = -limit;
     return -1;
 }
 #else
-int sendmmsg(int fd, mmsghdr* from, unsigned count, int flags) {
+using batch_flags = decltype(flags_of(&::sendmmsg));
+
+int sendmmsg(int fd, mmsghdr* from, unsigned count, batch_flags flags) {
     const int limit = next_limit();
     const unsigned most = std::min(count, static_cast<unsigned>(std::max(limit, 0)));
-    if (limit >= 0) return static_cast<int>(::syscall(SYS_sendmmsg, fd, from, most, flags));
+    if (limit >= 0) return next_of(&::sendmmsg, "sendmmsg")(fd, from, most, flags);
     errno = -limit;
     return -1;
 }
-int recvmmsg(int fd, mmsghdr* into, unsigned count, int flags, timespec* limit) {
+int recvmmsg(int fd, mmsghdr* into, unsigned count, batch_flags flags, timespec* limit) {
     calls.fetch_add(1, std::memory_order_relaxed);
-    return static_cast<int>(::syscall(SYS_recvmmsg, fd, into, count, flags, limit));
+    return next_of(&::recvmmsg, "recvmmsg")(fd, into, count, flags, limit);
 }
 #endif
 }

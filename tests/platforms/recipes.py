@@ -73,8 +73,9 @@ class Build:
 def native(result, row, suite="bookworm", arch="amd64", packages="g++", suites=SUITES,
            peers=(), **how):
     """Built and run in a Debian system."""
+    tools = "socat netcat-openbsd" if peers else ""
     system = debian(row, suite, arch, f"cmake ninja-build pkg-config ccache python3 libgtest-dev "
-                    f"liburing-dev {packages}")
+                    f"liburing-dev {packages} {tools}")
     build = Build(system, result, row, **how)
     build.make(*(f"{name}_tests" for name in suites), "anel_examples")
     build.run_suites(suites)
@@ -164,7 +165,8 @@ def unpack_liburing(system, suite, arch="amd64"):
     if not inside.is_dir():
         (system.root / f"tmp/{suite}.list").write_text(f"deb {MIRROR} {suite} main\n")
         apt = (f"apt-get -q -o Dir::Etc::SourceList=/tmp/{suite}.list -o Dir::Etc::SourceParts=- "
-               f"-o Dir::State::Lists=$lists -o APT::Architecture={arch} "
+               f"-o Dir::State::Lists=$lists -o Dir::Cache::pkgcache= "
+               f"-o Dir::Cache::srcpkgcache= -o APT::Architecture={arch} "
                f"-o APT::Architectures={arch}")
         system.must(f"lists=$(mktemp -d) && mkdir $lists/partial && {apt} update && cd $lists && "
                     f"{apt} download liburing2 liburing-dev && for package in *.deb; do "

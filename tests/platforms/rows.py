@@ -45,7 +45,7 @@ row(recipes.native, "debian12-clang19", "clang 19, -O3 with ThinLTO", suite="boo
            "-DCMAKE_AR=/usr/bin/llvm-ar-19", "-DCMAKE_RANLIB=/usr/bin/llvm-ranlib-19"))
 row(recipes.native, "debian13-gcc14", "g++ 14, the compiler of Debian 13", suite="trixie")
 row(recipes.native, "debian13-gcc13-cxx23", "g++ 13, C++23", suite="trixie", packages="g++-13",
-    compiler="g++-13", cmake=("-DCMAKE_CXX_STANDARD=23",))
+    compiler="g++-13", cmake=("-DCMAKE_CXX_STANDARD=23",), own_gtest=True)
 UNITED = ("-DCMAKE_UNITY_BUILD=ON", "-DCMAKE_UNITY_BUILD_BATCH_SIZE=0")
 row(recipes.native, "debian13-gcc14-unity", "g++ 14, a unity build is asked for, -O3",
     suite="trixie", optimise="-O3", cmake=UNITED)
