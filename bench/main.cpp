@@ -1,4 +1,4 @@
-// main.cpp: the command line of anel-bench: load, compare, env, page.
+// main.cpp: the command line of anel-bench: load, compare, doctor, env, page.
 //
 // Parses, calls, prints, and turns every way to fail into one line on stderr and an exit code.
 // Knows the options; measures nothing.
@@ -20,6 +20,7 @@
 #include "common/process.hpp"
 #include "common/topology.hpp"
 #include "compare/compare.hpp"
+#include "doctor/doctor.hpp"
 #include "load/load.hpp"
 #include "load/load_report.hpp"
 #include "report/report.hpp"
@@ -67,6 +68,12 @@ int environment_command(bool as_json) {
     }
     std::printf("%s\n", json.dump(1).c_str());
     return 0;
+}
+
+int doctor_command(bool as_json) {
+    const doctor::findings all = doctor::examine();
+    std::fputs((as_json ? doctor::json_of(all) : doctor::text_of(all)).c_str(), stdout);
+    return doctor::any_bad(all) ? 1 : 0;
 }
 
 int page_command(const std::string& data_file) {
@@ -249,6 +256,9 @@ int parse_and_run(int argc, char** argv) {
     bool as_json = false;
     auto* env_app = app.add_subcommand("env", "what the figures of this machine depend on");
     env_app->add_flag("--json", as_json, "one JSON object instead of text");
+    auto* doctor_app = app.add_subcommand("doctor", "what will bite here, and what mends it");
+    doctor_app->add_flag("--json", as_json, "one JSON object instead of text");
+    doctor_app->footer("Exits with 0 when nothing is bad, 1 when something is, 2 for wrong usage.");
     std::string data_file;
     auto* page_app = app.add_subcommand("page", "makes index.html again from a data.json");
     page_app->add_option("data", data_file, "the file")->required();
@@ -260,6 +270,7 @@ int parse_and_run(int argc, char** argv) {
     }
     if (load_app->parsed()) return load.run();
     if (env_app->parsed()) return environment_command(as_json);
+    if (doctor_app->parsed()) return doctor_command(as_json);
     if (page_app->parsed()) return page_command(data_file);
     if (compare_app->parsed()) return compare.run(argc, argv);
     return 2;
