@@ -15,6 +15,9 @@ install(TARGETS anel EXPORT anelTargets
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
     FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES share/gdb/anel-gdb.py DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/anel/gdb)
+install(PROGRAMS share/trace/anel-trace DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY share/trace/anel_trace DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/anel/trace
+    FILES_MATCHING PATTERN "*.py")
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/anel)
 # For `import anel;`: its source, which a compiler that has modules makes its own form of.
 install(FILES net/anel.cppm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/anel)

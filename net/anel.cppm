@@ -59,6 +59,7 @@ using anel::backend_options;
 using anel::backend_report;
 using anel::current_backend;
 using anel::current_tasks;
+using anel::deadlock_action;
 using anel::duration;
 using anel::errc;
 using anel::errno_name;
@@ -70,7 +71,10 @@ using anel::name_of;
 using anel::never;
 using anel::result;
 using anel::saturate;
+using anel::stall;
 using anel::time_point;
+using anel::trace_mark;
+using anel::write_trace;
 using anel::operator<<;
 
 // The network.

@@ -21,6 +21,7 @@
 #include <anel/task_tree.hpp>
 #include <anel/thread_channel.hpp>
 #include <anel/timeout.hpp>
+#include <anel/trace.hpp>
 #include <anel/version.hpp>
 #include <anel/when.hpp>
 

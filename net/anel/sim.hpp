@@ -92,7 +92,7 @@ struct world_options {
     std::uint64_t bandwidth = 0;
     /// Descriptors that a host may have.
     std::size_t descriptors_max = 1024;
-    /// Keep the whole record of the run: see world::trace().
+    /// Keep the whole record of the run: see world::trace() and world::record().
     bool keep_trace = false;
 
     world_options() {}  // NOLINT: not an aggregate, which g++ 12 destroys twice beside a co_await
@@ -205,6 +205,9 @@ public:
     [[nodiscard]] statistics stats() const;
     /// What every task of every host waits for, and where.
     [[nodiscard]] std::string tasks() const;
+    /// The run as JSON: packets, faults, and what each host's loop did, when keep_trace asked for
+    /// it. `anel-trace sequence` draws it. What the loops record ends with the first call.
+    [[nodiscard]] std::string record() const;
     /// The record of the run, when it was asked for; else its last lines.
     [[nodiscard]] std::vector<trace_record> trace() const;
 

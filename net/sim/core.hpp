@@ -3,6 +3,7 @@
 #pragma once
 
 #include "net/sim/event_queue.hpp"
+#include "net/sim/packet_log.hpp"
 #include "net/sim/random.hpp"
 #include "net/sim/trace.hpp"
 
@@ -26,6 +27,7 @@ struct core {
           packets(from, 3),
           choices(from, 4),
           record(how.keep_trace),
+          seen(how.keep_trace),
           tick(how.first_in_first_out ? 75U : 50U + order.below(51U)) {}
 
     /// True when `kind` happens now.
@@ -43,7 +45,7 @@ struct core {
                   std::uint32_t generation = 0, std::uint32_t extra = 0) {
         const auto priority =
             options.first_in_first_out ? 0U : static_cast<std::uint32_t>(order.next() >> 40);
-        events.push({at < now ? now : at, 0, target, generation, extra, kind}, priority);
+        events.push({at < now ? now : at, now, 0, target, generation, extra, kind}, priority);
     }
 
     void log(std::uint32_t host, std::uint32_t what, std::int32_t fd, std::uint64_t size,
@@ -63,6 +65,7 @@ struct core {
     random_stream packets;  // latencies, sizes of segments, ports
     random_stream choices;  // the test's own
     recorder record;
+    packet_log seen;
     event_queue events;
     time_point now{};
     std::uint64_t tick;  // nanoseconds that a resume takes, so that a program that spins gets older

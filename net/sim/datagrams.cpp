@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
+#include <utility>
 
 namespace anel::sim {
 
@@ -67,20 +69,25 @@ std::int32_t datagrams::send(descriptor& from, const message& what) {
         return sent;
     }
     if (shared().happens(fault::no_buffers)) return -ENOBUFS;
-    if (!target || shared().happens(fault::datagram_lost)) return sent;
+    if (!target) return sent;
+    if (shared().happens(fault::datagram_lost)) {
+        see({source, to, here.index, target->index, std::move(bytes), "lost", shared().now}, false,
+            false);
+        return sent;
+    }
     const bool late = shared().happens(fault::datagram_late);
     const bool doubled = shared().happens(fault::datagram_doubled);
     const duration longer = late ? shared().faults.between(duration(1ms), duration(500ms)) : 0ns;
-    fly(here, *target, source, to, bytes, longer);
+    fly(here, *target, source, to, bytes, longer, late ? "late" : "arrives");
     if (doubled) {
         fly(here, *target, source, to, bytes,
-            shared().faults.between(duration(0ns), duration(500ms)));
+            shared().faults.between(duration(0ns), duration(500ms)), "doubled");
     }
     return sent;
 }
 
 void datagrams::fly(machine& sender, machine& receiver, const address& from, const address& to,
-                    const std::string& bytes, duration longer) {
+                    const std::string& bytes, duration longer, const char* fate) {
     if (free_.empty()) {
         free_.push_back(static_cast<std::uint32_t>(flying_.size()));
         flying_.emplace_back();
@@ -93,6 +100,8 @@ void datagrams::fly(machine& sender, machine& receiver, const address& from, con
     item.sender = sender.index;
     item.receiver = receiver.index;
     item.bytes = bytes;
+    item.fate = fate;
+    item.sent = shared().now;
     const time_point at =
         network_.links().arrival(sender.index, receiver.index, bytes.size()) + longer;
     shared().schedule(at, event_kind::datagram, slot);
@@ -176,6 +185,24 @@ std::int32_t datagrams::send_batch(descriptor& from, message_batch& what) {
     return static_cast<std::int32_t>(what.count - what.failed);
 }
 
+void datagrams::see(const in_flight& item, bool back, bool arrives) {
+    if (!shared().seen.on()) return;
+    const char* fate = arrives                                 ? item.fate
+                       : item.fate == std::string_view("lost") ? "lost"
+                                                               : "blocked";
+    packet one{
+        item.sent,         arrives ? shared().now : never, "datagram", item.sender, item.receiver,
+        item.bytes.size(), {item.from.port, item.to.port}, fate};
+    if (back) {
+        one.kind = "unreachable";
+        one.fate = arrives ? "arrives" : "blocked";
+        one.bytes = 0;
+        std::swap(one.from, one.to);
+        std::swap(one.ports.first, one.ports.second);
+    }
+    shared().seen.add(one);
+}
+
 void datagrams::on_event(const event& what) {
     ANEL_ASSERT(what.target < flying_.size());
     in_flight& item = flying_[what.target];
@@ -188,11 +215,13 @@ void datagrams::on_event(const event& what) {
     const time_point released =
         back ? shared().now : network_.links().released(sender.index, receiver.index);
     if (released > shared().now) return shared().schedule(released, what.kind, what.target);
+    see(item, back, !cut && at.is_up());
     if (!cut && at.is_up()) {
         if (back) {
             tell_unreachable(sender, item.from, item.to);
         } else if (!arrive(receiver, item.from, item.to, item.bytes)) {
             const time_point told = network_.links().arrival(receiver.index, sender.index);
+            item.sent = shared().now;
             return shared().schedule(told, event_kind::unreachable, what.target);
         }
     }

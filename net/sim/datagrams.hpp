@@ -37,11 +37,14 @@ private:
         std::uint32_t sender = 0;  // machines
         std::uint32_t receiver = 0;
         std::string bytes;
+        const char* fate = "arrives";  // in the record
+        time_point sent{};             // it, or the answer to it
     };
 
     core& shared() const noexcept;
     void fly(machine& sender, machine& receiver, const address& from, const address& to,
-             const std::string& bytes, duration longer);
+             const std::string& bytes, duration longer, const char* fate);
+    void see(const in_flight& item, bool back, bool arrives);
     bool arrive(machine& at, const address& from, const address& to, const std::string& bytes);
     void tell_unreachable(machine& sender, const address& from, const address& to);
 

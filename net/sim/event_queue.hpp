@@ -32,6 +32,7 @@ enum class event_kind : std::uint8_t {
 
 struct event {
     time_point at;
+    time_point sent;      // when it was scheduled
     std::uint64_t order;  // priority in the high 24 bits, then the sequence number
     std::uint32_t target = 0;
     std::uint32_t generation = 0;

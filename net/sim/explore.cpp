@@ -25,6 +25,7 @@ constexpr std::string_view usage = R"(options:
   --regressions=F  first run the seeds in file F: a scenario and a seed in each line
   --find           succeed when some seed fails, and fail when none does
   --trace          with ANEL_SIM_SEED: print the record of the run
+  --record=FILE    with ANEL_SIM_SEED: write it as JSON, for anel-trace to draw
   --shrink         with ANEL_SIM_SEED: find the faults that it takes
   --list           name the scenarios
 ANEL_SIM_SEED=0x2a in the environment: run this seed in this process, and nothing else.
@@ -34,6 +35,7 @@ struct command {
     batch_options batch;
     std::string filter;
     std::string regressions;
+    std::string record;
     bool check = false;
     bool find = false;
     bool trace = false;
@@ -77,6 +79,7 @@ bool read_command(int argc, char** argv, command& into) {
             into.batch.jobs = static_cast<unsigned>(std::min<std::uint64_t>(*count, 256));
         } else if (name == "--filter") into.filter = value;
         else if (name == "--regressions") into.regressions = value;
+        else if (name == "--record" && !value.empty()) into.record = value;
         else if (word == "--check") into.check = true;
         else if (word == "--find") into.find = true;
         else if (word == "--trace") into.trace = true;
@@ -92,9 +95,11 @@ bool read_command(int argc, char** argv, command& into) {
 }
 
 void print_failure(const command& how, const scenario& what, const outcome& failed) {
-    std::cout << "\nFAILED " << what.name << ": " << failed.text
-              << "\nto repeat it:\n  ANEL_SIM_SEED=" << in_hex(failed.seed) << " " << how.program
-              << " --filter=" << what.name << std::endl;
+    const std::string again =
+        "ANEL_SIM_SEED=" + in_hex(failed.seed) + " " + how.program + " --filter=" + what.name;
+    std::cout << "\nFAILED " << what.name << ": " << failed.text << "\nto repeat it:\n  " << again
+              << "\nto look at it:\n  " << again
+              << " --record=run.json; anel-trace sequence run.json -o run.html" << std::endl;
 }
 
 // The same for the same seeds, in every build with every compiler.
@@ -230,9 +235,15 @@ void shrink(const command& how, scenario what) {
 
 int run_one(const command& how, const scenario& what) {
     std::map<std::string, bool, std::less<>> sometimes;
-    std::vector<trace_record> records;
-    const outcome done = run_seed(what, *how.seed, sometimes, how.trace ? &records : nullptr);
-    for (const trace_record& line : records) std::cout << line.print() << '\n';
+    kept_record kept;
+    const bool keeps = how.trace || !how.record.empty();
+    const outcome done = run_seed(what, *how.seed, sometimes, keeps ? &kept : nullptr);
+    if (!how.trace) kept.lines.clear();
+    for (const trace_record& line : kept.lines) std::cout << line.print() << '\n';
+    if (!how.record.empty() && !(std::ofstream(how.record) << kept.json << std::flush)) {
+        std::cerr << how.program << ": cannot write " << how.record << '\n';
+        return 1;
+    }
     std::cout << what.name << " " << in_hex(done.seed) << ": " << done.events << " events, hash "
               << in_hex(done.hash) << std::endl;
     if (!done.failed) return 0;

@@ -77,6 +77,7 @@ void network::stop_faults() {
 }
 
 void network::heal() {
+    core_.seen.heal(core_.now);
     links_.heal();
     streams_.stop_striking();
 }
@@ -112,11 +113,15 @@ void network::begin_mishap(fault kind) {
         return;
     }
     core_.note(kind, one);
+    const time_point ends = core_.now + lasts;
     if (kind == fault::pause) {
+        core_.seen.add_fault(core_.now, ends, name_of(kind), {one});
         host.paused_until = std::max(host.paused_until, core_.now + lasts);
     } else if (kind == fault::clog) {
+        core_.seen.add_fault(core_.now, ends, name_of(kind), {one, other});
         links_.between(one, other).held_until = core_.now + lasts;
     } else if (kind == fault::one_way_partition) {
+        core_.seen.add_fault(core_.now, ends, name_of(kind), {one, other});
         links_.between(one, other).cut = true;
         call_at(core_.now + lasts, [this, one, other] { links_.between(one, other).cut = false; });
     } else {
@@ -132,6 +137,11 @@ void network::begin_mishap(fault kind) {
                 }
             }
         };
+        std::vector<std::uint32_t> on_one_side;
+        for (std::uint32_t i = 0; i < hosts; ++i) {
+            if (side[i]) on_one_side.push_back(i);
+        }
+        core_.seen.add_fault(core_.now, ends, name_of(kind), std::move(on_one_side));
         cut(true);
         call_at(core_.now + lasts, [cut] { cut(false); });
     }

@@ -46,6 +46,8 @@ void network::start(machine& which) {
     auto backend = std::make_unique<machine_backend>(*this, which);
     which.backend = backend.get();
     which.turning = std::make_unique<loop>(std::move(backend));
+    if (core_.seen.on()) which.turning->keep_record({});
+    if (which.life > 1) core_.seen.add_fault(core_.now, never, "restart", {which.index});
     which.root = std::make_unique<root_task>(*which.turning, call_program(which.start));
     has_work(which);
 }
@@ -102,6 +104,7 @@ void network::do_what_was_asked() {
 void network::crash(machine& which) {
     if (!which.turning) return;
     core_.note(fault::crash, which.index);
+    core_.seen.add_fault(core_.now, never, "crash", {which.index});
     unwind(which);
     which.down = true;
     which.life += 1;  // what is scheduled for it is for another life
@@ -112,6 +115,7 @@ void network::crash(machine& which) {
 // Inside, everything fails at once, and timers fire without the world's time going on.
 void network::unwind(machine& which) {
     which.crashing = true;
+    core_.seen.take(*which.turning, which.index);  // what follows has a clock of its own
     which.backend->set_crash_clock(core_.now);
     which.backend->fail_everything();
     if (which.root) which.root->scope().cancel();
@@ -173,6 +177,7 @@ void network::finish() {
 }
 
 void network::broke(std::string_view what) {
+    core_.seen.fail(core_.now, what);
     if (!failed()) core_.failed = std::string(what) + "\n" + tasks();
 }
 

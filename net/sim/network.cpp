@@ -221,6 +221,21 @@ void network::turn(machine& which) {
     else wake_at(which, std::min(done.next, which.backend->next_answer()));
 }
 
+std::string network::record() {
+    std::vector<std::pair<std::string, std::string>> hosts;
+    for (const auto& each : machines_) {
+        if (each->turning) core_.seen.take(*each->turning, each->index);
+        std::string addresses;
+        for (const address& own : each->addresses) {
+            if (!addresses.empty()) addresses += ' ';
+            const std::string text = unpack(own).to_string();
+            addresses += text.substr(0, text.rfind(':'));
+        }
+        hosts.emplace_back(each->name, std::move(addresses));
+    }
+    return core_.seen.print(core_.seed, hosts);
+}
+
 bool network::all_ended() const noexcept {
     bool clients = false;
     bool clients_run = false;

@@ -72,6 +72,11 @@ public:
     void heal();
     void want_crash(machine& which);
     void want_restart(machine& which);
+    /// A fault that the test asks for, in the record.
+    void saw(std::string_view kind, std::vector<std::uint32_t> hosts) {
+        core_.seen.add_fault(core_.now, never, kind, std::move(hosts));
+    }
+    [[nodiscard]] std::string record();
     void broke(std::string_view what);
     [[noreturn]] void fail();
     [[nodiscard]] bool failed() const noexcept { return !core_.failed.empty(); }

@@ -101,10 +101,9 @@ std::string in_hex(std::uint64_t number) {
 }
 
 outcome run_seed(const scenario& what, std::uint64_t seed,
-                 std::map<std::string, bool, std::less<>>& sometimes,
-                 std::vector<trace_record>* records) {
+                 std::map<std::string, bool, std::less<>>& sometimes, kept_record* kept) {
     world_options options = what.options;
-    options.keep_trace = records != nullptr;
+    options.keep_trace = kept != nullptr;
     outcome done;
     done.seed = seed;
     world in(seed, options);
@@ -124,7 +123,7 @@ outcome run_seed(const scenario& what, std::uint64_t seed,
         bool& known = sometimes[text];
         known = known || reached;
     }
-    if (records) *records = in.trace();
+    if (kept) *kept = {in.trace(), in.record()};
     return done;
 }
 
@@ -184,9 +183,9 @@ std::vector<std::string> trace_of(const scenario& what, std::uint64_t seed, unsi
     process_farm farm;
     const auto work = [&](const auto& say) {
         std::map<std::string, bool, std::less<>> sometimes;
-        std::vector<trace_record> records;
-        run_seed(what, seed, sometimes, &records);
-        for (const trace_record& line : records) say(line.print() + "\n");
+        kept_record kept;
+        run_seed(what, seed, sometimes, &kept);
+        for (const trace_record& line : kept.lines) say(line.print() + "\n");
     };
     farm.start(0, work, patience);
     while (farm.running() > 0) {

@@ -27,10 +27,15 @@ struct outcome {
     std::array<std::uint64_t, fault_count> faults{};
 };
 
-/// Runs one seed in this process. `records`: receives the whole trace.
+/// What may be kept of a run.
+struct kept_record {
+    std::vector<trace_record> lines;
+    std::string json;  // world::record()
+};
+
+/// Runs one seed in this process. `kept`: receives the whole record.
 outcome run_seed(const scenario& what, std::uint64_t seed,
-                 std::map<std::string, bool, std::less<>>& sometimes,
-                 std::vector<trace_record>* records = nullptr);
+                 std::map<std::string, bool, std::less<>>& sometimes, kept_record* kept = nullptr);
 
 struct batch_options {
     std::uint64_t from = 1;

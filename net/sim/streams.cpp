@@ -185,7 +185,7 @@ void streams::fly(connection& link, std::uint32_t from, std::size_t size) {
         due = std::max(due, out.rate_free);
     }
     out.last_due = due = std::max(due, out.last_due);
-    out.segments.push_back({size, due});
+    out.segments.push_back({size, due, shared().now});
     out.flying += size;
     if (!std::exchange(out.arriving, true)) {
         schedule(out.segments.front().due, event_kind::segment, link, from);
@@ -236,8 +236,12 @@ void streams::on_segment(connection& link, std::uint32_t from) {
     if (out.tries > retransmits) return fail(link, from, ETIMEDOUT);
     if (!reaches(link, from)) {
         if (sender.dead || sender.silent) return;  // nobody sends it again
+        const segment& lost = out.segments.front();
+        see(link, from, lost.size == 0 ? "fin" : "data", lost.sent, lost.size);
         out.tries += 1;
-        return again(shared().now + retransmit_wait(out.tries));
+        const duration wait = retransmit_wait(out.tries);
+        out.segments.front().sent = shared().now + wait;
+        return again(shared().now + wait);
     }
     const time_point released = network_.links().released(sender.at->index, to.at->index);
     if (released > shared().now) return again(released);
@@ -261,6 +265,7 @@ bool streams::deliver(connection& link, std::uint32_t from) {
     if (from == 1 && !link.established) on_established(link);  // its answer was overtaken
     while (!out.segments.empty() && out.segments.front().due <= shared().now) {
         const segment head = out.segments.front();
+        see(link, from, head.size == 0 ? "fin" : "data", head.sent, head.size);
         ANEL_ASSERT(!to.peer_ended && head.size <= out.flying);
         if (head.size == 0) {
             // Every byte before the end, unless nobody was there to take them.
@@ -284,10 +289,12 @@ bool streams::strike(connection& link, std::uint32_t from) {
         out.vanish_at = 0;
         link.severed = true;
         shared().note(fault::half_open, link.ends[from].at->index);
+        shared().seen.add_fault(shared().now, never, "half_open", {link.ends[from].at->index});
     }
     if (out.reset_at == 0 || passed < out.reset_at) return false;
     out.reset_at = 0;
     shared().note(fault::connection_reset, link.ends[from].at->index);
+    shared().seen.add_fault(shared().now, never, "connection_reset", {link.ends[from].at->index});
     reset_by_peer(link, 1 - from);
     send_reset(link, from);
     return true;
@@ -357,9 +364,38 @@ void streams::fail(connection& link, std::uint32_t end, std::int32_t error) {
     release_if_unused(link);
 }
 
+void streams::see(const connection& link, std::uint32_t from, const char* kind, time_point sent,
+                  std::size_t bytes) {
+    const stream_end& sender = link.ends[from];
+    const stream_end& receiver = link.ends[1 - from];
+    if (!shared().seen.on() || link.local || !sender.at || !receiver.at) return;
+    const bool arrives = reaches(link, from);
+    shared().seen.add({sent,
+                       arrives ? shared().now : never,
+                       kind,
+                       sender.at->index,
+                       receiver.at->index,
+                       bytes,
+                       {sender.name.port, receiver.name.port},
+                       arrives ? "arrives" : "blocked"});
+}
+
+// Segments are seen one by one, where they are taken from the pipe.
+void streams::see(const connection& link, const event& what) {
+    switch (what.kind) {
+        case event_kind::look: return see(link, 1 - what.extra, "window", what.sent);
+        case event_kind::syn: return see(link, 0, "syn", what.sent);
+        case event_kind::established: return see(link, 1, "syn-ack", what.sent);
+        case event_kind::refused: return see(link, 1, "refused", what.sent);
+        case event_kind::reset: return see(link, 1 - what.extra, "reset", what.sent);
+        default: return;
+    }
+}
+
 void streams::on_event(const event& what) {
     ANEL_ASSERT(is_current(what));
     connection& link = *all_[what.target];
+    see(link, what);
     switch (what.kind) {
         case event_kind::segment: return on_segment(link, what.extra);
         case event_kind::look: return on_look(link, what.extra);

@@ -28,6 +28,7 @@ struct machine;
 struct segment {
     std::size_t size;  // 0: the end of the stream
     time_point due;
+    time_point sent;
 };
 
 /// One end of a connection.
@@ -110,6 +111,9 @@ private:
     void arrive_at_listener(connection& link, descriptor& listener);
     connection& make(descriptor& from, machine& at, const address& to);
     void draw_faults(connection& link);
+    void see(const connection& link, std::uint32_t from, const char* kind, time_point sent,
+             std::size_t bytes = 0);
+    void see(const connection& link, const event& what);
     void release_if_unused(connection& link);
 
     void on_request(connection& link);

@@ -83,12 +83,17 @@ void world::name(std::string_view name, std::initializer_list<std::string_view> 
 }
 
 void world::partition(std::string_view one, std::string_view other) {
-    partition_one_way(one, other);
-    partition_one_way(other, one);
+    const std::uint32_t a = network_->find(one).index;
+    const std::uint32_t b = network_->find(other).index;
+    network_->links().between(a, b).cut = network_->links().between(b, a).cut = true;
+    network_->saw("partition", {a, b});
 }
 
 void world::partition_one_way(std::string_view from, std::string_view to) {
-    network_->links().between(network_->find(from).index, network_->find(to).index).cut = true;
+    const std::uint32_t a = network_->find(from).index;
+    const std::uint32_t b = network_->find(to).index;
+    network_->links().between(a, b).cut = true;
+    network_->saw("one_way_partition", {a, b});
 }
 
 void world::clog(std::string_view one, std::string_view other) {
@@ -96,10 +101,12 @@ void world::clog(std::string_view one, std::string_view other) {
     const std::uint32_t b = network_->find(other).index;
     network_->links().between(a, b).held_until = never;
     network_->links().between(b, a).held_until = never;
+    network_->saw("clog", {a, b});
 }
 
 void world::isolate(std::string_view host) {
     const std::uint32_t self = network_->find(host).index;
+    network_->saw("partition", {self});
     for (std::uint32_t other = 0; other < network_->links().hosts(); ++other) {
         if (other == self) continue;
         network_->links().between(self, other).cut = true;
@@ -152,6 +159,7 @@ statistics world::stats() const {
 }
 
 std::string world::tasks() const { return network_->tasks(); }
+std::string world::record() const { return network_->record(); }
 std::vector<trace_record> world::trace() const { return network_->shared().record.lines(); }
 
 }  // namespace anel::sim

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <anel/detail/counter.hpp>
+
 #include <cstdint>
 
 namespace anel {
@@ -24,12 +26,12 @@ struct backend_options {
 
 /// Counts since the start, for tests and benchmarks.
 struct backend_counters {
-    std::uint64_t operations = 0;   ///< submitted that were not control calls
-    std::uint64_t waits = 0;        ///< system calls that wait: io_uring_enter, epoll_wait, poll
-    std::uint64_t completions = 0;  ///< operations done
-    std::uint64_t cancels = 0;      ///< cancels asked for
-    std::uint64_t calls = 0;        ///< made for operations on the loop's thread, datagrams singly
-    std::uint64_t bytes = 0;        ///< that these moved
+    detail::counter operations;   ///< submitted that were not control calls
+    detail::counter waits;        ///< system calls that wait: io_uring_enter, epoll_wait, poll
+    detail::counter completions;  ///< operations done
+    detail::counter cancels;      ///< cancels asked for
+    detail::counter calls;        ///< made for operations on the loop's thread, datagrams singly
+    detail::counter bytes;        ///< that these moved
 };
 
 }  // namespace anel

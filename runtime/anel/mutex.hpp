@@ -10,6 +10,8 @@
 #include <anel/detail/wait_list.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <utility>
 
 namespace anel {
@@ -56,7 +58,6 @@ public:
 private:
     friend mutex;
     static constexpr detail::wait_kind a_permit{"semaphore", &on_cancel};
-    static constexpr detail::wait_kind a_lock{"mutex", &on_cancel};
     acquire_wait(semaphore& from, const detail::wait_kind& what) noexcept
         : from_(from), what_(what) {}
 
@@ -66,7 +67,8 @@ private:
 
 inline semaphore::acquire_wait semaphore::acquire() noexcept { return acquire_wait(*this); }
 
-/// One task at a time: `auto guard = co_await m.lock();` until the guard goes.
+/// One task at a time: `auto guard = co_await m.lock();` until the guard goes. A task listing says
+/// of whoever waits for it since where it is held.
 class mutex {
 public:
     class lock_wait;
@@ -98,23 +100,31 @@ public:
 
 private:
     semaphore permit_{1};
+    const char* held_file_ = nullptr;  // where whoever holds it has waited for it
+    std::uint64_t held_line_ = 0;
 };
 
-class mutex::lock_wait {
+class mutex::lock_wait : public semaphore::acquire_wait {
 public:
     explicit lock_wait(mutex& wanted) noexcept
-        : wanted_(wanted), permit_(wanted.permit_, semaphore::acquire_wait::a_lock) {}
+        : acquire_wait(wanted.permit_, a_lock), wanted_(wanted) {}
     bool start(detail::cancel_scope& scope, detail::frame& caller) noexcept {
-        return permit_.start(scope, caller);
+        caller_ = &caller;
+        return acquire_wait::start(scope, caller);
     }
     guard finish() {
-        permit_.finish();
+        acquire_wait::finish();
+        wanted_.held_file_ = caller_->file;
+        wanted_.held_line_ = caller_->line;
         return guard(wanted_);
     }
 
 private:
+    static void describe(const detail::suspension& wait, std::string& text);
+    static const detail::wait_kind a_lock;
+
     mutex& wanted_;
-    semaphore::acquire_wait permit_;
+    const detail::frame* caller_ = nullptr;
 };
 
 inline mutex::lock_wait mutex::lock() noexcept { return lock_wait(*this); }

@@ -145,7 +145,7 @@ public:
     template <class Function, class... Arguments>
     void spawn_named(const char* name, Function&& function, Arguments&&... arguments) {
         spawn(std::forward<Function>(function), std::forward<Arguments>(arguments)...);
-        scope_.first_child()->set_name(name);  // the newest is linked first
+        scope_.owner().note_name(*scope_.first_child(), name);  // the newest is linked first
     }
 
     /// Asks the body and every child to end. Returns at once.

@@ -73,6 +73,7 @@ public:
 
     void arm(cancel_scope& scope) noexcept {
         scope_ = &scope;
+        scope.set_timer(*this);
         scope.owner().start(static_cast<timer&>(*this), when_);
     }
     [[nodiscard]] bool fired() const noexcept { return fired_; }

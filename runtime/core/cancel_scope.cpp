@@ -1,6 +1,7 @@
 // cancel_scope.cpp: the tree of scopes: linking, cancelling, and the wait at each leaf.
 // SPDX-License-Identifier: MIT
 #include <anel/detail/cancel_scope.hpp>
+#include <anel/detail/loop.hpp>
 #include <anel/error.hpp>
 
 #include <cerrno>
@@ -76,6 +77,7 @@ void cancel_scope::cancel_here() noexcept {
 // or shielded, is not entered.
 void cancel_scope::cancel() noexcept {
     if (cancelled_) return;
+    if (loop_->record()) loop_->note_cancel(*this);
     cancel_here();
     cancel_scope* at = this;
     cancel_scope* child = first_child_;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <anel/error.hpp>
 
+#include "runtime/core/listing.hpp"
 #include "runtime/core/places.hpp"
 
 #include <netdb.h>
@@ -24,31 +25,32 @@ struct errno_entry {
 // What the calls of a network program can give. strerrorname_np would do, but only glibc has it.
 #define ANEL_ERRNO(name) {name, #name}
 constexpr std::array errno_names{
-    errno_entry ANEL_ERRNO(EACCES),        errno_entry ANEL_ERRNO(EADDRINUSE),
-    errno_entry ANEL_ERRNO(EADDRNOTAVAIL), errno_entry ANEL_ERRNO(EAFNOSUPPORT),
-    errno_entry ANEL_ERRNO(EAGAIN),        errno_entry ANEL_ERRNO(EALREADY),
-    errno_entry ANEL_ERRNO(EBADF),         errno_entry ANEL_ERRNO(EBUSY),
-    errno_entry ANEL_ERRNO(ECANCELED),     errno_entry ANEL_ERRNO(ECONNABORTED),
-    errno_entry ANEL_ERRNO(ECONNREFUSED),  errno_entry ANEL_ERRNO(ECONNRESET),
-    errno_entry ANEL_ERRNO(EDESTADDRREQ),  errno_entry ANEL_ERRNO(EEXIST),
-    errno_entry ANEL_ERRNO(EFAULT),        errno_entry ANEL_ERRNO(EHOSTDOWN),
-    errno_entry ANEL_ERRNO(EHOSTUNREACH),  errno_entry ANEL_ERRNO(EINPROGRESS),
-    errno_entry ANEL_ERRNO(EINTR),         errno_entry ANEL_ERRNO(EINVAL),
-    errno_entry ANEL_ERRNO(EIO),           errno_entry ANEL_ERRNO(EISCONN),
-    errno_entry ANEL_ERRNO(EISDIR),        errno_entry ANEL_ERRNO(ELOOP),
-    errno_entry ANEL_ERRNO(EMFILE),        errno_entry ANEL_ERRNO(EMSGSIZE),
-    errno_entry ANEL_ERRNO(ENAMETOOLONG),  errno_entry ANEL_ERRNO(ENETDOWN),
-    errno_entry ANEL_ERRNO(ENETRESET),     errno_entry ANEL_ERRNO(ENETUNREACH),
-    errno_entry ANEL_ERRNO(ENFILE),        errno_entry ANEL_ERRNO(ENOBUFS),
-    errno_entry ANEL_ERRNO(ENODEV),        errno_entry ANEL_ERRNO(ENOENT),
-    errno_entry ANEL_ERRNO(ENOMEM),        errno_entry ANEL_ERRNO(ENOPROTOOPT),
-    errno_entry ANEL_ERRNO(ENOSPC),        errno_entry ANEL_ERRNO(ENOSYS),
-    errno_entry ANEL_ERRNO(ENOTCONN),      errno_entry ANEL_ERRNO(ENOTDIR),
-    errno_entry ANEL_ERRNO(ENOTSOCK),      errno_entry ANEL_ERRNO(EOPNOTSUPP),
-    errno_entry ANEL_ERRNO(EPERM),         errno_entry ANEL_ERRNO(EPIPE),
-    errno_entry ANEL_ERRNO(EPROTO),        errno_entry ANEL_ERRNO(EPROTONOSUPPORT),
-    errno_entry ANEL_ERRNO(EPROTOTYPE),    errno_entry ANEL_ERRNO(EROFS),
-    errno_entry ANEL_ERRNO(ESHUTDOWN),     errno_entry ANEL_ERRNO(ETIMEDOUT),
+    errno_entry ANEL_ERRNO(EACCES),          errno_entry ANEL_ERRNO(EADDRINUSE),
+    errno_entry ANEL_ERRNO(EADDRNOTAVAIL),   errno_entry ANEL_ERRNO(EAFNOSUPPORT),
+    errno_entry ANEL_ERRNO(EAGAIN),          errno_entry ANEL_ERRNO(EALREADY),
+    errno_entry ANEL_ERRNO(EBADF),           errno_entry ANEL_ERRNO(EBUSY),
+    errno_entry ANEL_ERRNO(ECANCELED),       errno_entry ANEL_ERRNO(ECONNABORTED),
+    errno_entry ANEL_ERRNO(ECONNREFUSED),    errno_entry ANEL_ERRNO(ECONNRESET),
+    errno_entry ANEL_ERRNO(EDEADLK),         errno_entry ANEL_ERRNO(EDESTADDRREQ),
+    errno_entry ANEL_ERRNO(EEXIST),          errno_entry ANEL_ERRNO(EFAULT),
+    errno_entry ANEL_ERRNO(EHOSTDOWN),       errno_entry ANEL_ERRNO(EHOSTUNREACH),
+    errno_entry ANEL_ERRNO(EINPROGRESS),     errno_entry ANEL_ERRNO(EINTR),
+    errno_entry ANEL_ERRNO(EINVAL),          errno_entry ANEL_ERRNO(EIO),
+    errno_entry ANEL_ERRNO(EISCONN),         errno_entry ANEL_ERRNO(EISDIR),
+    errno_entry ANEL_ERRNO(ELOOP),           errno_entry ANEL_ERRNO(EMFILE),
+    errno_entry ANEL_ERRNO(EMSGSIZE),        errno_entry ANEL_ERRNO(ENAMETOOLONG),
+    errno_entry ANEL_ERRNO(ENETDOWN),        errno_entry ANEL_ERRNO(ENETRESET),
+    errno_entry ANEL_ERRNO(ENETUNREACH),     errno_entry ANEL_ERRNO(ENFILE),
+    errno_entry ANEL_ERRNO(ENOBUFS),         errno_entry ANEL_ERRNO(ENODEV),
+    errno_entry ANEL_ERRNO(ENOENT),          errno_entry ANEL_ERRNO(ENOMEM),
+    errno_entry ANEL_ERRNO(ENOPROTOOPT),     errno_entry ANEL_ERRNO(ENOSPC),
+    errno_entry ANEL_ERRNO(ENOSYS),          errno_entry ANEL_ERRNO(ENOTCONN),
+    errno_entry ANEL_ERRNO(ENOTDIR),         errno_entry ANEL_ERRNO(ENOTSOCK),
+    errno_entry ANEL_ERRNO(EOPNOTSUPP),      errno_entry ANEL_ERRNO(EPERM),
+    errno_entry ANEL_ERRNO(EPIPE),           errno_entry ANEL_ERRNO(EPROTO),
+    errno_entry ANEL_ERRNO(EPROTONOSUPPORT), errno_entry ANEL_ERRNO(EPROTOTYPE),
+    errno_entry ANEL_ERRNO(EROFS),           errno_entry ANEL_ERRNO(ESHUTDOWN),
+    errno_entry ANEL_ERRNO(ETIMEDOUT),
 };
 #undef ANEL_ERRNO
 
@@ -148,6 +150,7 @@ void detail::throw_timed_out(time_point) { throw_errno(ETIMEDOUT, "deadline", {}
 
 void detail::assertion_failed(const char* condition, const char* file, int line) noexcept {
     std::fprintf(stderr, "anel: %s:%d: this must hold and does not: %s\n", file, line, condition);
+    print_last_listing();
     std::abort();
 }
 
@@ -159,6 +162,7 @@ void detail::rule_broken(const char* rule, const frame* here, const frame* other
     append_places(places, "  the other task: ", other);
     if (places.size() > first) places += '\n';
     std::fprintf(stderr, "anel: %s\n%s", rule, places.c_str());
+    print_last_listing();
     std::abort();
 }
 

@@ -56,6 +56,8 @@ frame_pool* frame_pool::install(frame_pool* pool) noexcept {
     return std::exchange(current_pool, pool);
 }
 
+const frame_pool* frame_pool::installed() noexcept { return current_pool; }
+
 // Under AddressSanitizer frames are not recycled, so that the use of a destroyed one is seen.
 // Without a pool the size is rounded all the same: a frame may be born outside a loop and die in
 // it.

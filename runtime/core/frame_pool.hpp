@@ -2,10 +2,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <anel/detail/counter.hpp>
+
 #include <cstddef>
 #include <cstdint>
 
 namespace anel::detail {
+
+class loop;
 
 class frame_pool {
 public:
@@ -13,7 +17,7 @@ public:
     static constexpr std::size_t classes = 256;            // frames up to 4 KiB are recycled
     static constexpr std::uint32_t kept_per_class = 4096;  // more go back to the system
 
-    frame_pool() noexcept = default;
+    explicit frame_pool(const loop& of) noexcept : of_(of) {}
     frame_pool(const frame_pool&) = delete;
     frame_pool& operator=(const frame_pool&) = delete;
     ~frame_pool();
@@ -27,8 +31,11 @@ public:
     [[nodiscard]] std::int64_t alive() const noexcept { return alive_; }
     void count(std::int64_t more) noexcept { alive_ += more; }
 
+    [[nodiscard]] const loop& of() const noexcept { return of_; }
+
     /// Makes `pool` the one that frames of this thread come from. Returns the one before.
     static frame_pool* install(frame_pool* pool) noexcept;
+    [[nodiscard]] static const frame_pool* installed() noexcept;
 
 private:
     struct block {
@@ -38,8 +45,9 @@ private:
         block* first = nullptr;
         std::uint32_t size = 0;
     };
+    const loop& of_;
     free_list free_[classes];
-    std::uint64_t allocated_ = 0;
+    counter allocated_;
     std::int64_t alive_ = 0;
 };
 

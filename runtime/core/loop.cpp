@@ -4,6 +4,7 @@
 
 #include "runtime/core/frame_pool.hpp"
 #include "runtime/core/mailbox.hpp"
+#include "runtime/core/recorder.hpp"
 #include "runtime/system/system.hpp"
 
 #include <anel/task_group.hpp>
@@ -15,7 +16,7 @@ namespace anel::detail {
 
 loop::loop(std::unique_ptr<detail::backend> with)
     : backend_(std::move(with)),
-      frames_(std::make_unique<frame_pool>()),
+      frames_(std::make_unique<frame_pool>(*this)),
       process_mark_(process_mark()),
       process_(this_process()),
       life_(new loop_ref::life{this, backend_->kind() != backend_kind::sim}) {
@@ -51,7 +52,7 @@ void loop::run_until(const bool& finished) {
     running_ = true;
     frame_pool* outer = frame_pool::install(frames_.get());
     for (;;) {
-        run_from(ready_);
+        run_turn(ready_);
         if (finished) break;
         wait();
     }
@@ -63,6 +64,12 @@ void loop::run_until(const bool& finished) {
 // queued and sleeps, unless something is ready already. What is done is queued, never run inside
 // the wait. 3. Due timers fire: after the wait, so that a result that is there wins over its
 // timeout, however late the loop is.
+void loop::run_turn(op_queue& queue) {
+    if (record_) run_from<true>(queue);
+    else run_from<false>(queue);
+}
+
+template <bool recorded>
 void loop::run_from(op_queue& queue) {
     counters_.turns += 1;
     others_ = &queue;
@@ -74,8 +81,9 @@ void loop::run_from(op_queue& queue) {
         suspension* next = queue.pop();
         if (!next) break;
         pause_at_ = std::min(spent_ + slice, turn_share);
-        drive(*next->waiter);
+        drive<recorded>(*next->waiter);
     }
+    running_frame_.store(nullptr, std::memory_order_relaxed);
     others_ = &ready_;
 }
 
@@ -102,6 +110,8 @@ int loop::this_process() const noexcept {
     return process_mark_ ? process_mark_->load(std::memory_order_relaxed) : process_id();
 }
 
+bool loop::is_of_this_process() const noexcept { return process_ == this_process(); }
+
 // What the kernel holds for a loop is its process's: a child of fork() would take the events of its
 // parent, or find no ring.
 void loop::check_process() const noexcept {
@@ -120,12 +130,24 @@ void loop::wait() {
     check_process();
     const bool posted = take_posted();
     bool sleep = !posted && ready_.empty();
-    if (sleep && spin_ > duration::zero() && found_by_spinning()) sleep = false;
+    if (sleep && spin_ > duration::zero() && !record_ && found_by_spinning()) sleep = false;
+    const bool stuck = sleep && is_stuck();  // before it is seen that nothing was posted
     if (sleep && mailbox_) sleep = mailbox_->may_sleep();
+    if (sleep && stuck) sleep = !stuck_->call(*stuck_);
     collect_until(sleep ? timers_.next_deadline() : time_point::min());
 }
 
+// What another thread posted before it let go of the mailbox is seen by may_sleep().
+bool loop::is_stuck() const noexcept {
+    if (!stuck_ || backend_->in_flight() > stuck_->own_operations) return false;
+    if (!timers_.empty()) return false;
+    if (mailbox_ && mailbox_.use_count() > 1) return false;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return true;
+}
+
 void loop::collect_until(time_point until) {
+    if (record_) return collect_recorded(until);
     backend_->wait(until, ready_);
     if (mailbox_) mailbox_->awake();
     if (!timers_.empty()) counters_.timers_fired += timers_.fire_due(now(), timers_per_turn);
@@ -145,7 +167,7 @@ step_result loop::run_once() {
     frame_pool* outer = frame_pool::install(frames_.get());
     op_queue batch;
     batch.splice(ready_);
-    run_from(batch);
+    run_turn(batch);
     batch.splice(ready_);  // those that had no turn go first
     ready_.splice(batch);
     frame_pool::install(outer);
@@ -177,30 +199,41 @@ bool loop::found_by_spinning() {
 }
 
 // The driver: runs one coroutine after the other at the same depth of the stack.
+template <bool recorded>
 void loop::drive(frame& first) {
     frame* at = &first;
+    if constexpr (recorded) note_resume(*at);
     do {
         counters_.resumes += 1;
         spent_ += 1;
+        running_frame_.store(at, std::memory_order_relaxed);
         at->handle.resume();
         if (spawned* ended = std::exchange(retired_, nullptr)) {
+            running_frame_.store(nullptr, std::memory_order_relaxed);
+            if constexpr (recorded) note_end(*ended->scope);
             task_group& group = *ended->group_;
             ended->handle.destroy();
             group.child_ended();
+            return;
         }
+        frame* const ran = at;
         at = std::exchange(next_, nullptr);
         if (at && spent_ >= pause_at_ && !another_slice()) {
             // This chain has had its share. Its scope has a place in the queue for it.
             next_scope_->turn.waiter = at;
             ready_.push(next_scope_->turn);
+            if constexpr (recorded) note_suspend(*at, true);
             return;
+        }
+        if constexpr (recorded) {
+            if (!at) note_suspend(*ran, false);
         }
     } while (at);
 }
 
 bool loop::start(operation& op) noexcept {
     check_process();
-    if (backend_->submit(op)) {
+    if (record_ ? submit_recorded(op) : backend_->submit(op)) {
         op.wait_scope->waits_since(turn_began_);
         return true;
     }
@@ -247,7 +280,9 @@ bool loop::take_posted() {
         taken += 1;
         call->take(call, true);
     }
-    return taken > 0;
+    if (taken == 0) return false;
+    if (record_) note_wake();
+    return true;
 }
 
 void cancel_operation(suspension& wait) noexcept {

@@ -35,6 +35,8 @@ root_task::root_task(loop& owner, task<> work) {
     outermost::promise_type& first = *await_in_loop(std::move(work)).promise;
     promise_ = &first;
     scope_.open(owner);
+    scope_.set_task(owner.number_task());
+    owner.list(&scope_);
     first.scope = &scope_;
     scope_.turn.waiter = &first;
     owner.ready(scope_.turn);
@@ -43,6 +45,7 @@ root_task::root_task(loop& owner, task<> work) {
 root_task::~root_task() {
     auto& first = *static_cast<outermost::promise_type*>(promise_);
     ANEL_ASSERT(first.ended);
+    if (scope_.owner().listed() == &scope_) scope_.owner().list(nullptr);
     first.handle.destroy();
 }
 

@@ -2,10 +2,17 @@
 // SPDX-License-Identifier: MIT
 #include <anel/task_group.hpp>
 
+#include "runtime/core/recorder.hpp"
+
 namespace anel {
 using namespace detail;
 
-void spawned::unhandled_exception() noexcept { group_->fail(std::current_exception()); }
+void spawned::unhandled_exception() noexcept {
+    std::exception_ptr error = std::current_exception();
+    if (recorder* record = own_.owner().record())
+        record->ends_by(is_cancel(error) ? "cancelled" : "error");
+    group_->fail(std::move(error));
+}
 
 void task_group::adopt(spawned::handle_type adopted) noexcept {
     spawned& child = *adopted.child;
@@ -13,6 +20,8 @@ void task_group::adopt(spawned::handle_type adopted) noexcept {
     child.own_.open(scope_, cancel_scope::shield::no, cancel_scope::role::task);
     child.scope = &child.own_;
     child.own_.turn.waiter = &child;
+    child.own_.set_task(scope_.owner().number_task());
+    if (scope_.owner().record()) scope_.owner().note_begin(child.own_.task());
     scope_.owner().ready(child.own_.turn);
     live_ += 1;
 }

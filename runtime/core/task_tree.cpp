@@ -8,6 +8,8 @@
 #include "runtime/core/ages.hpp"
 #include "runtime/core/places.hpp"
 
+#include <anel/detail/timer.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
@@ -30,6 +32,7 @@ struct row {
     std::vector<std::string> details;
     std::size_t count = 1;
     time_point oldest = never;
+    time_point ends = never;  // when the first timeout around it comes
 };
 using rows = std::vector<row>;
 
@@ -50,8 +53,17 @@ private:
     std::vector<T> all_;
 };
 
-std::string title_of(const cancel_scope& scope) {
-    std::string text = scope.shielded() ? "shielded: " : "";
+/// What stands before a wait: the scopes that lie around it and hold nothing else.
+struct heading {
+    std::string text;
+    time_point ends = never;
+};
+
+heading heading_of(const cancel_scope& scope) {
+    heading made;
+    if (const timer* ends = scope.ends_by()) made.ends = ends->deadline();
+    std::string& text = made.text;
+    if (scope.shielded()) text = "shielded: ";
     switch (scope.what()) {
         case cancel_scope::role::plain: break;
         case cancel_scope::role::group: text += "group: "; break;
@@ -60,13 +72,14 @@ std::string title_of(const cancel_scope& scope) {
             if (scope.name()) text.append(scope.name()).append(": ");
             break;
     }
-    return text;
+    return made;
 }
 
-row row_of(const suspension& wait, const cancel_scope& scope, const std::string& title, int depth) {
+row row_of(const suspension& wait, const cancel_scope& scope, const heading& title, int depth) {
     row made;
     made.depth = depth;
-    made.what = title + (wait.kind ? wait.kind->name : "?");
+    made.ends = title.ends;
+    made.what = title.text + (wait.kind ? wait.kind->name : "?");
     append_places(made.places, "at ", wait.waiter);
     if (scope.since() != time_point{}) made.oldest = scope.since();
     return made;
@@ -92,6 +105,7 @@ std::string key_of(const rows& all) {
 void merge(rows& into, const rows& other) {
     for (std::size_t i = 0; i < into.size(); ++i) {
         into[i].oldest = std::min(into[i].oldest, other[i].oldest);
+        into[i].ends = std::min(into[i].ends, other[i].ends);
         for (const std::string& each : other[i].details) {
             if (into[i].details.size() < details_shown) into[i].details.push_back(each);
         }
@@ -100,10 +114,10 @@ void merge(rows& into, const rows& other) {
 }
 
 /// What waits in `scope`, and below it, oldest first; `title` stands before its own wait.
-rows rows_of(const cancel_scope& scope, const std::string& title, int depth, bool with_details) {
+rows rows_of(const cancel_scope& scope, const heading& title, int depth, bool with_details) {
     merged<row> waits;
     merged<rows> branches;
-    const auto add_wait = [&](const cancel_scope& leaf, const std::string& path) {
+    const auto add_wait = [&](const cancel_scope& leaf, const heading& path) {
         row one = row_of(*leaf.waiting(), leaf, path, depth);
         const auto [known, is_new] = waits.at(one.what + '\n' + one.places);
         if (is_new) {
@@ -111,14 +125,16 @@ rows rows_of(const cancel_scope& scope, const std::string& title, int depth, boo
         } else {
             known.count += 1;
             known.oldest = std::min(known.oldest, one.oldest);
+            known.ends = std::min(known.ends, one.ends);
         }
         if (with_details) add_detail(known, *leaf.waiting());
     };
-    const auto add_branch = [&](const cancel_scope& top, const std::string& path) {
+    const auto add_branch = [&](const cancel_scope& top, const heading& path) {
         const auto rendered = [&](bool describe) {
             row head;
             head.depth = depth;
-            head.what = path.substr(0, path.find_last_not_of(": ") + 1);
+            head.ends = path.ends;
+            head.what = path.text.substr(0, path.text.find_last_not_of(": ") + 1);
             if (head.what.empty()) head.what = "task";
             rows all{std::move(head)};
             if (depth == deepest) {
@@ -145,13 +161,14 @@ rows rows_of(const cancel_scope& scope, const std::string& title, int depth, boo
     }
     std::reverse(children.begin(), children.end());
     for (const cancel_scope* child : children) {
-        std::string path = title_of(*child);
-        std::string last = path;
+        heading path = heading_of(*child);
+        std::string last = path.text;
         while (!child->waiting() && child->first_child() && !child->first_child()->next_sibling()) {
             child = child->first_child();
-            const std::string title_below = title_of(*child);
-            if (title_below != last) path += title_below;
-            last = title_below;
+            const heading below = heading_of(*child);
+            path.ends = std::min(path.ends, below.ends);
+            if (below.text != last) path.text += below.text;
+            last = below.text;
         }
         if (child->first_child()) add_branch(*child, path);
         else if (child->waiting()) add_wait(*child, path);
@@ -178,6 +195,11 @@ void write(const row& line, time_point now, std::string& text) {
         text.append(line.count > 1 ? ", oldest " : ", for ");
         append_age(text, now - line.oldest);
     }
+    if (line.ends != never) {
+        text += ", ";
+        append_age(text, std::max(line.ends - now, duration::zero()));
+        text += " left";
+    }
     if (!line.places.empty()) text.append(", ").append(line.places);
     text += '\n';
 }
@@ -187,7 +209,7 @@ void write(const row& line, time_point now, std::string& text) {
 std::string task_tree(const cancel_scope& scope) {
     std::string text;
     const time_point now = scope.owner().now();
-    for (const row& line : rows_of(scope, title_of(scope), 0, true)) write(line, now, text);
+    for (const row& line : rows_of(scope, heading_of(scope), 0, true)) write(line, now, text);
     return text;
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <anel/per_core.hpp>
 
+#include "runtime/start/trace_file.hpp"
 #include "runtime/system/system.hpp"
 
 #include <anel/sleep.hpp>
@@ -61,6 +62,7 @@ private:
             pin(index);
             run_options without_signals = options_.run;
             without_signals.signals = false;
+            without_signals.trace = trace_path_of(trace_path(without_signals.trace), index);
             run(until_stopped(make_(index)), without_signals);
         } catch (...) {
             failed(std::current_exception());

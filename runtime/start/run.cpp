@@ -1,65 +1,42 @@
-// run.cpp: the outermost coroutine: runs the root task, and beside it what receives signals and
-// what prints the tasks.
+// run.cpp: the outermost coroutine: runs the root task, and beside it what receives signals.
 // SPDX-License-Identifier: MIT
 #include <anel/run.hpp>
 
 #include <anel/error.hpp>
-#include <anel/signal.hpp>
-#include <anel/task_tree.hpp>
 
 #include "runtime/core/root_task.hpp"
+#include "runtime/start/deadlock.hpp"
 #include "runtime/start/signal_hub.hpp"
-#include "runtime/system/system.hpp"
+#include "runtime/start/trace_file.hpp"
+#include "runtime/start/watch.hpp"
 
 #include <cerrno>
-#include <csignal>
 #include <exception>
+#include <optional>
 #include <ostream>
 #include <string>
+#include <utility>
 
 namespace anel {
 using namespace detail;
 namespace {
 
-void dump(const cancel_scope& scope) noexcept {
-    try {
-        std::string text = "tasks of a loop on ";
-        text.append(name_of(scope.owner().backend().kind())).append(":\n");
-        print_error(text += detail::task_tree(scope));
-    } catch (const std::exception&) {
-        print_error("no memory to list the tasks in\n");
-    }
-}
-
-/// Prints the tasks of this loop whenever signal `number` comes.
-spawned::handle_type dump_at(int number, const cancel_scope& scope) {
-    for (;;) {
-        co_await signal_received(number);
-        dump(scope);
-    }
-}
-
-/// What dump_on asks for, from before the first task on.
-void watch_for_dump(signal_hub& signals, int number) {
-    const bool stops = number == SIGINT || number == SIGTERM;
-    const int failed = stops ? -EINVAL : signals.watch(number);
-    if (failed < 0) throw_errno(-failed, "signal", "dump_on " + std::to_string(number));
-}
-
 /// The task, and beside it the one that receives signals.
 task<> root_and_signals(task<> root, cancel_scope& scope, signal_hub& signals, bool stop_signals,
-                        int dump_on) {
+                        loop_watch* watched_by) {
     frame& self = co_await detail::this_frame();
     scope.open(*self.scope);
+    scope.owner().list(&scope);
     task_group beside(*self.scope, cancel_scope::shield::no);
     signals.attach(beside, scope);
     std::exception_ptr error;
     try {
         const int failed = stop_signals ? -signals.watch_stop_signals() : 0;
         if (failed != 0) throw_errno(failed, "signal", "SIGINT and SIGTERM");
-        if (dump_on != 0) {
-            watch_for_dump(signals, dump_on);
-            beside.adopt(dump_at(dump_on, scope));
+        if (watched_by) {
+            const int socket = signals.answer_with(*watched_by);
+            if (socket < 0) throw_errno(-socket, "run", "(a socket for the watch)");
+            watched_by->ask_through(socket);
         }
         auto inside = detail::in_scope(scope, std::move(root));
         co_await inside;
@@ -70,6 +47,7 @@ task<> root_and_signals(task<> root, cancel_scope& scope, signal_hub& signals, b
     }
     beside.cancel();
     co_await beside.join();
+    scope.owner().list(nullptr);
     scope.close();
     if (error) std::rethrow_exception(error);
     beside.rethrow();
@@ -90,13 +68,29 @@ int detail::run_root(task<> root, const run_options& options, version_here) {
     turning.set_signals(&signals);
 
     cancel_scope scope;
+    const deadlock_watch deadlocks(turning, signals, scope, options.on_deadlock);
+    std::optional<loop_watch> watching;
+    if (std::string path = trace_path(options.trace); !path.empty()) {
+        turning.keep_record(std::move(path));
+        write_record(turning);  // so that a file that cannot be written is known now
+    }
     if (options.dump_on != 0) turning.keep_ages();
+    if (options.dump_on != 0 || options.stall_after > options.stall_after.zero())
+        watching.emplace(turning, options);
     root_task first(turning, root_and_signals(std::move(root), scope, signals, options.signals,
-                                              options.dump_on));
+                                              watching ? &*watching : nullptr));
     turning.run_until(first.ended());
 
     const std::exception_ptr error = first.error();
+    std::exception_ptr not_written;
+    try {
+        if (turning.record()) write_record(turning);
+    } catch (...) {
+        not_written = std::current_exception();
+    }
+    deadlocks.rethrow();
     if (error && !is_cancel(error)) std::rethrow_exception(error);
+    if (not_written) std::rethrow_exception(not_written);  // the program's own error comes first
     return error ? signals.stopped_by() : 0;
 }
 

@@ -2,10 +2,13 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/start/signal_hub.hpp"
 
+#include "runtime/start/watch.hpp"
+
 #include <anel/detail/io.hpp>
 #include <anel/signal.hpp>
 #include <anel/sleep.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -38,6 +41,11 @@ int signal_hub::open() {
     return 0;
 }
 
+bool signal_hub::can_be_stopped() const noexcept {
+    return std::any_of(stop_signals.begin(), stop_signals.end(),
+                       [this](int number) { return watch_.watches(number); });
+}
+
 int signal_hub::watch_stop_signals() {
     if (const int error = open(); error < 0) return error;
     for (const int number : stop_signals) {
@@ -55,6 +63,17 @@ int signal_hub::watch(int number) {
     return error;
 }
 
+bool signal_hub::is_awaited() const noexcept {
+    return std::any_of(signals_.begin(), signals_.end(),
+                       [](const entry& each) { return !each.waiters.empty(); });
+}
+
+int signal_hub::answer_with(loop_watch& whom) {
+    if (const int error = open(); error < 0) return error;
+    asked_by_ = &whom;
+    return watch_.writing_descriptor();
+}
+
 bool signal_hub::take_pending(int number) noexcept {
     return std::exchange(signals_[static_cast<std::size_t>(number)].pending, false);
 }
@@ -63,15 +82,21 @@ bool signal_hub::take_pending(int number) noexcept {
 spawned::handle_type signal_hub::receive(signal_hub& hub) {
     struct guard {
         signal_watch& watch;
-        ~guard() { watch.remove_all(); }
-    } on_exit{hub.watch_};
+        std::uint64_t& in_flight;
+        ~guard() {
+            watch.remove_all();
+            in_flight = 0;
+        }
+    } on_exit{hub.watch_, hub.in_flight_};
     // The whole first turn, and what it spawned, comes before a signal can end it: a serve() that
     // never began could not answer what stands in its backlog.
     co_await sleep_for(duration::zero());
     for (;;) {
         std::byte number{};
         byte_wait arrival(hub.watch_.descriptor(), number);
+        hub.in_flight_ = 1;
         co_await arrival;
+        hub.in_flight_ = 0;
         hub.arrived(std::to_integer<int>(number));
     }
 }
@@ -82,6 +107,10 @@ bool signal_hub::stops_root(int number) const noexcept {
 }
 
 void signal_hub::arrived(int number) noexcept {
+    if (number == ask) {
+        if (asked_by_) asked_by_->answer();
+        return;
+    }
     if (stops_root(number)) {
         for (const int other : stop_signals) {
             if (stops_root(other)) watch_.remove(other);

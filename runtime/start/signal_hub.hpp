@@ -14,6 +14,8 @@
 
 namespace anel::detail {
 
+class loop_watch;
+
 class signal_hub {
 public:
     signal_hub() noexcept = default;
@@ -29,6 +31,18 @@ public:
     int watch_stop_signals();
     /// Tasks wait for `number`. Returns 0 or -errno. Errors: std::bad_alloc.
     int watch(int number);
+
+    /// The operations in flight that are its own.
+    [[nodiscard]] const std::uint64_t& in_flight() const noexcept { return in_flight_; }
+    /// Whether SIGINT or SIGTERM would cancel the root task.
+    [[nodiscard]] bool can_be_stopped() const noexcept;
+    /// Whether a task waits for a signal.
+    [[nodiscard]] bool is_awaited() const noexcept;
+
+    /// From now on a byte that somebody writes to the watch's socket in place of a signal, this
+    /// one, has `whom` called. Returns the socket or -errno. Errors: std::bad_alloc.
+    static constexpr char ask = 100;
+    int answer_with(loop_watch& whom);
 
     /// Whether `number` came while nobody waited; asked once.
     [[nodiscard]] bool take_pending(int number) noexcept;
@@ -51,6 +65,8 @@ private:
     [[nodiscard]] bool stops_root(int number) const noexcept;
 
     signal_watch watch_;
+    std::uint64_t in_flight_ = 0;
+    loop_watch* asked_by_ = nullptr;
     task_group* beside_ = nullptr;
     cancel_scope* root_ = nullptr;
     int stopped_by_ = 0;

@@ -1,8 +1,8 @@
 // signals.cpp: the handler of signals, and the socket pairs it writes to.
 //
-// A handler gets no argument, so this is the one place with a mutable global: the list of those who
-// watch. The handler walks it without a lock; whoever leaves it waits until no handler is at work.
-// A socket, not a pipe, because every backend can receive from one.
+// A handler gets no argument, so the list of those who watch is a mutable global. The handler walks
+// it without a lock; whoever leaves it waits until no handler is at work. A socket, not a pipe,
+// because every backend can receive from one.
 //
 // A child of fork() has the handlers and the sockets of its parent. The list says whose it is: in
 // another process a signal gets its former disposition and is raised again, and the first watch
@@ -10,6 +10,7 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/start/signals.hpp"
 
+#include "runtime/start/process_lock.hpp"
 #include "runtime/system/system.hpp"
 
 #include <sys/socket.h>
@@ -26,7 +27,7 @@ using listener = signal_watch::listener;
 
 struct watchers {
     std::atomic<int> process{0};
-    std::atomic<int> lock{0};  // the process whose thread holds it, or 0
+    std::atomic<int> lock{0};  // of a process_lock
     std::atomic<listener*> first{nullptr};
     std::atomic<int> handlers_at_work{0};
     struct sigaction former[signal_watch::largest_number + 1]{};
@@ -77,23 +78,13 @@ void put_back(int number) noexcept {
     all.handled[number].store(false);
 }
 
-/// Holds the list of this process. A lock that a thread of the parent held at fork() is taken over:
-/// that thread does not exist here.
-class list_lock {
+/// Holds the list of this process.
+class list_lock : private process_lock {
 public:
-    list_lock() noexcept {
+    list_lock() noexcept : process_lock(all.lock) {
         const int self = ::getpid();
-        int holder = 0;
-        while (!all.lock.compare_exchange_weak(holder, self)) {
-            if (holder != self) continue;
-            std::this_thread::yield();
-            holder = 0;
-        }
         if (all.process.load() != self) begin_anew(self);
     }
-    list_lock(const list_lock&) = delete;
-    list_lock& operator=(const list_lock&) = delete;
-    ~list_lock() { all.lock.store(0); }
 
 private:
     static void begin_anew(int self) noexcept {

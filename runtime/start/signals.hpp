@@ -32,6 +32,12 @@ public:
     /// The socket on which one byte arrives per signal, its number.
     [[nodiscard]] int descriptor() const noexcept { return receiving_; }
 
+    [[nodiscard]] bool watches(int number) const noexcept {
+        return listener_.watches[number].load();
+    }
+    /// Where such bytes are written.
+    [[nodiscard]] int writing_descriptor() const noexcept { return listener_.socket.load(); }
+
     enum class ignored : bool { stays, is_watched };
     /// Watches `number`, 1..largest_number, for which one that the parent ignored may be left as it
     /// is. Returns 0 or -errno.

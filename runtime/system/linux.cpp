@@ -13,7 +13,9 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +23,8 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <new>
 
 namespace anel::detail {
@@ -106,6 +110,52 @@ int send_datagrams(int fd, counted_message* from, unsigned count) noexcept {
     const int sent = ::sendmmsg(fd, from, count, MSG_DONTWAIT | no_signal);
     if (sent >= 0) return sent;
     return was_refused() ? plain::send_datagram(fd, from) : -errno;
+}
+
+// Nothing is left behind by a process that is killed, unlike a path; but permissions do not guard
+// such a name, so whoever connects is asked who it is.
+int listen_for_inspectors() noexcept {
+    constexpr int most = 1024;  // loops of a process
+    const int fd = make_socket(AF_UNIX, SOCK_STREAM, blocking::no);
+    if (fd < 0) return fd;
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    int error = EADDRINUSE;
+    for (int n = 0; error == EADDRINUSE && n < most; ++n) {
+        char* text = name.sun_path + 1;  // behind a zero
+        const int size = std::snprintf(text, sizeof name.sun_path - 1, "anel-%d-%d", ::getpid(), n);
+        const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 +
+                                                   static_cast<std::size_t>(size));
+        const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&name), length) == 0;
+        error = bound && ::listen(fd, 8) == 0 ? 0 : errno;
+    }
+    if (error == 0) return fd;
+    ::close(fd);
+    return -error;
+}
+
+int accept_inspector(int listener) noexcept {
+    const int fd = accept_socket(listener, nullptr, nullptr, blocking::yes);
+    if (fd < 0) return fd;
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    const timeval patience{0, 100'000};
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+        (peer.uid == ::geteuid() || peer.uid == 0) &&
+        ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0) {
+        return fd;
+    }
+    ::close(fd);
+    return -EACCES;
+}
+
+const char* environment(const char* name) noexcept { return ::secure_getenv(name); }
+
+std::string program_name() {
+    char path[4096];
+    const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
+    const std::string_view text(path, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+    return std::string(text.substr(text.find_last_of('/') + 1));
 }
 
 int pin_thread(unsigned index) noexcept {

@@ -34,6 +34,16 @@ int send_datagrams(int fd, counted_message* from, unsigned) noexcept {
     return plain::send_datagram(fd, from);
 }
 
+const char* environment(const char* name) noexcept {
+    const bool has_own_rights = ::getuid() != ::geteuid() || ::getgid() != ::getegid();
+    return has_own_rights ? nullptr : std::getenv(name);
+}
+
+std::string program_name() { return {}; }
+
+int listen_for_inspectors() noexcept { return -ENOTSUP; }
+int accept_inspector(int) noexcept { return -ENOTSUP; }
+
 const std::atomic<int>* process_mark() noexcept { return nullptr; }
 
 int pin_thread(unsigned) noexcept { return -ENOTSUP; }

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace anel::detail {
@@ -52,6 +53,20 @@ int send_datagrams(int fd, counted_message* from, unsigned count) noexcept;
 
 /// Writes to the standard error. What nobody takes in 0.1 s is given up. No SIGPIPE.
 void print_error(std::string_view text) noexcept;
+
+/// A listening socket for those who want to look into this process: `anel-PID-N` in the abstract
+/// namespace, with the first N that is free. Returns it, -errno, or -ENOTSUP where there is none.
+int listen_for_inspectors() noexcept;
+/// The next of them that is this user or root; sending to it gives up after 0.1 s. Returns -errno
+/// for none and for a stranger.
+int accept_inspector(int listener) noexcept;
+
+/// A variable of the environment; null: not set, or this program has rights that whoever started it
+/// has not.
+const char* environment(const char* name) noexcept;
+
+/// What this program is called, as far as the system knows.
+std::string program_name();
 
 /// The id of this process.
 int process_id() noexcept;

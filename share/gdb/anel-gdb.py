@@ -47,8 +47,15 @@ class Loop:
         kind = self.loop["backend_"]
         counters = self.loop["counters_"]
         number, name = self.thread.num, self.thread.name
-        return (f"thread {number} ({name}): {backend_of(kind)}, {int(counters['turns'])} turns, "
-                f"{int(counters['resumes'])} resumes, {len(list(waits_below(self.root)))} waits")
+        turns, resumes = (number_in(counters[which]) for which in ("turns", "resumes"))
+        return (f"thread {number} ({name}): {backend_of(kind)}, {turns} turns, "
+                f"{resumes} resumes, {len(list(waits_below(self.root)))} waits")
+
+
+def number_in(counter):
+    """What a detail::counter holds: each library names the member of std::atomic otherwise."""
+    return int(gdb.Value(int(counter.address)).cast(
+        gdb.lookup_type("unsigned long long").pointer()).dereference())
 
 
 def word_at(address):

@@ -3,6 +3,7 @@
 //
 // Client and server run in one loop, so each count covers both ends.
 // SPDX-License-Identifier: MIT
+#include "runtime/core/recorder.hpp"
 #include "tests/net/allocations.hpp"
 #include "tests/support/over_backends.hpp"
 
@@ -15,6 +16,8 @@
 #include <new>
 #include <string>
 #include <vector>
+
+#include <unistd.h>
 
 namespace {
 std::atomic<std::uint64_t> allocations{0};
@@ -43,10 +46,12 @@ struct totals {
     std::uint64_t waits;
     std::uint64_t operations;
     std::uint64_t frames;
+    std::uint64_t events;  // in the record, where one is kept
 
     static totals now(loop& owner) {
         const backend_counters& counts = owner.backend().counters();
-        return {::allocations.load(), counts.waits, counts.operations, owner.counters().frames_new};
+        return {::allocations.load(), counts.waits, counts.operations, owner.counters().frames_new,
+                owner.record() ? owner.record()->count() : 0};
     }
 };
 
@@ -122,10 +127,14 @@ task<> measure(session each, totals& before, totals& after) {
     });
 }
 
-void expect_cheap(session each, backend_kind kind) {
+void expect_cheap(session each, backend_kind kind, const std::string& trace = {}) {
     totals before{};
     totals after{};
-    run(measure(each, before, after), {.backend = {.kind = kind}, .signals = false});
+    run_options options;
+    options.backend.kind = kind;
+    options.signals = false;
+    options.trace = trace;
+    run(measure(each, before, after), options);
     constexpr double echoes = connections * measured;
     const auto per_echo = [&](auto member) {
         return static_cast<double>(after.*member - before.*member) / echoes;
@@ -137,6 +146,11 @@ void expect_cheap(session each, backend_kind kind) {
     // Both ends: recv and send each; the warm-up's and the last round's tails are not exact.
     EXPECT_NEAR(per_echo(&totals::operations), 4.0, 0.1);
     EXPECT_LE(per_echo(&totals::waits), 0.1);
+    // Of an operation: begun, done, its task stops and goes on; and what all of them share.
+    if (!trace.empty()) {
+        EXPECT_GT(per_echo(&totals::events), 4.0);
+        EXPECT_LE(per_echo(&totals::events), 16.5);
+    }
     testing::Test::RecordProperty("waits_per_echo", std::to_string(per_echo(&totals::waits)));
     std::printf("%s: %.4f waits, %.2f operations per echo\n", name_of(kind),
                 per_echo(&totals::waits), per_echo(&totals::operations));
@@ -147,6 +161,12 @@ TEST_P(echo_cost, steady_state_allocates_nothing_and_waits_seldom) {
 }
 
 TEST_P(echo_cost, so_does_an_echo_in_lent_memory) { expect_cheap(echo_lent, GetParam()); }
+
+TEST_P(echo_cost, and_one_that_is_recorded) {
+    const std::string file = testing::TempDir() + "anel_echo_" + std::to_string(::getpid());
+    expect_cheap(echo, GetParam(), file);
+    ::unlink(file.c_str());
+}
 
 }  // namespace
 }  // namespace anel

@@ -41,8 +41,8 @@ TEST(task_tree, lists_every_wait_of_the_loop_and_the_way_to_it) {
     options.signals = false;  // what waits for them would have a line, too
     run(body(), options);
     EXPECT_EQ(std::count(waits.begin(), waits.end(), '\n'), 3) << waits;
-    EXPECT_TRUE(waits.starts_with("  group\n    limited: event, at ")) << waits;
-    const auto event_line = waits.find("limited: event, at task_tree_test.cpp:");
+    EXPECT_TRUE(waits.starts_with("  group\n    limited: event, 59 min left, at ")) << waits;
+    const auto event_line = waits.find("left, at task_tree_test.cpp:");
     ASSERT_NE(event_line, waits.npos) << waits;
     EXPECT_NE(waits.find(" <- task_tree_test.cpp:", event_line), waits.npos) << waits;
     EXPECT_NE(waits.find("    5 × sleeper: sleep ("), waits.npos) << waits;

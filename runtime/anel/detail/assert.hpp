@@ -12,7 +12,7 @@ struct frame;
 [[noreturn]] void assertion_failed(const char* condition, const char* file, int line) noexcept;
 
 /// Writes which rule the program broke, the place in it where a coroutine is (`here`) and where the
-/// other one waits that it has to do with; each of the two may be null. Aborts.
+/// other one waits that it has to do with; each of the two may be null. Lists the tasks. Aborts.
 [[noreturn]] void rule_broken(const char* rule, const frame* here,
                               const frame* other = nullptr) noexcept;
 

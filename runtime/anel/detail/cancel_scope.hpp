@@ -17,6 +17,7 @@ namespace anel::detail {
 
 class cancel_scope;
 class loop;
+class timer;
 
 [[nodiscard]] bool is_cancel(const std::exception_ptr& error) noexcept;
 /// What a task_cancelled is told as where nobody cancelled the scope.
@@ -81,9 +82,19 @@ public:
     /// When the wait began, where the loop keeps that (loop::keep_ages).
     void waits_since(time_point began) noexcept { since_ = began; }
     [[nodiscard]] time_point since() const noexcept { return since_; }
+    /// The number of the task whose outermost scope this is; 0: it is none's.
+    [[nodiscard]] std::uint32_t task() const noexcept { return task_; }
+    void set_task(std::uint32_t number) noexcept { task_ = number; }
     /// The name of a task; it must outlive the scope. Null: it has none.
-    void set_name(const char* text) noexcept { name_ = text; }
-    [[nodiscard]] const char* name() const noexcept { return name_; }
+    void set_name(const char* text) noexcept { told_ = text; }
+    [[nodiscard]] const char* name() const noexcept {
+        return role_ == role::task ? static_cast<const char*>(told_) : nullptr;
+    }
+    /// The timer that will cancel this scope, which is a limit. Null: none will.
+    void set_timer(const timer& ends) noexcept { told_ = &ends; }
+    [[nodiscard]] const timer* ends_by() const noexcept {
+        return role_ == role::limit ? static_cast<const timer*>(told_) : nullptr;
+    }
 
     /// A place in the ready queue for the chain of awaits in this scope, when it has no wait of its
     /// own to stand there: before its first step, and when it used up its share of a turn.
@@ -98,11 +109,12 @@ private:
     cancel_scope* next_sibling_ = nullptr;
     cancel_scope* previous_sibling_ = nullptr;
     suspension* waiting_ = nullptr;
-    const char* name_ = nullptr;
+    const void* told_ = nullptr;  // to a listing: the name of a task, the timer of a limit
     time_point since_{};
     bool cancelled_ = false;
     bool shielded_ = false;
     role role_ = role::plain;
+    std::uint32_t task_ = 0;
 };
 
 }  // namespace anel::detail

@@ -11,6 +11,7 @@
 
 #include <anel/detail/backend.hpp>
 #include <anel/detail/cancel_scope.hpp>
+#include <anel/detail/counter.hpp>
 #include <anel/detail/frame.hpp>
 #include <anel/detail/loop_ref.hpp>
 #include <anel/detail/timer.hpp>
@@ -18,6 +19,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace anel::detail {
@@ -25,21 +27,30 @@ namespace anel::detail {
 class frame_pool;
 class loop;
 class mailbox;
+class recorder;
 class signal_hub;
 class spawned;
 
 /// Counts since the start, for tests and benchmarks.
 struct loop_counters {
-    std::uint64_t turns = 0;
-    std::uint64_t resumes = 0;  ///< coroutines resumed
-    std::uint64_t timers_fired = 0;
-    std::uint64_t frames_new = 0;  ///< frames that had to be allocated, not recycled
+    counter turns;
+    counter resumes;  ///< coroutines resumed
+    counter timers_fired;
+    counter frames_new;  ///< frames that had to be allocated, not recycled
 };
 
 /// What one step() came to.
 struct step_result {
     time_point next;        ///< when there is more to do unless something arrives; min(): at once
     std::uint32_t resumes;  ///< coroutines that ran, counting waits that need not wait
+};
+
+/// Whoever is told that a loop is about to sleep for ever: no timer is armed, no other thread can
+/// post, and no more operations are in flight than its own.
+struct stuck_listener {
+    /// Returns whether it has done something about it.
+    bool (*call)(stuck_listener& self) noexcept;
+    const std::uint64_t& own_operations;  ///< in flight, for what is no task's affair
 };
 
 /// How a wait for an operation is cancelled.
@@ -70,6 +81,9 @@ public:
     void set_spin(duration patience) noexcept { spin_ = patience; }
     /// Runs turns until `finished` is true.
     void run_until(const bool& finished);
+
+    /// `whom` is told before each sleep from which nothing that the loop knows of will wake it.
+    void tell_when_stuck(stuck_listener* whom) noexcept { stuck_ = whom; }
 
     /// One turn that does not sleep, for whoever turns several loops in one thread: collects what
     /// is done, fires due timers, and runs what is ready now; what becomes ready meanwhile waits
@@ -115,12 +129,42 @@ public:
     /// The beginning of this turn; the epoch where ages are not kept.
     [[nodiscard]] time_point turn_began() const noexcept { return turn_began_; }
 
+    /// From now on what happens is recorded, for the file `path`. Errors: std::bad_alloc.
+    void keep_record(std::string path);
+    void end_record() noexcept;
+    /// Null: nothing is recorded.
+    [[nodiscard]] recorder* record() const noexcept { return record_.get(); }
+    /// What others add to the record; only where there is one.
+    void note_begin(std::uint32_t task) noexcept;
+    void note_name(cancel_scope& task, const char* name);
+    void note_cancel(const cancel_scope& scope) noexcept;
+    void note_grant(const suspension& wait) noexcept;
+    void note_mark(const cancel_scope& scope, const char* text) noexcept;
+
+    /// A number for a task that begins, from 1.
+    [[nodiscard]] std::uint32_t number_task() noexcept { return ++tasks_; }
+
     [[nodiscard]] time_point now() const noexcept { return backend_->now(); }
     [[nodiscard]] detail::backend& backend() noexcept { return *backend_; }
+    [[nodiscard]] backend_kind kind() const noexcept { return backend_->kind(); }
+    /// The scope whose tasks a listing of this loop shows; null: none.
+    [[nodiscard]] const cancel_scope* listed() const noexcept { return listed_; }
+    void list(const cancel_scope* top) noexcept { listed_ = top; }
+    /// Thread: any.
     [[nodiscard]] loop_counters counters() const noexcept;
+    /// How often it has asked the kernel, and perhaps slept there. Thread: any.
+    [[nodiscard]] std::uint64_t waits() const noexcept { return backend_->counters().waits; }
+    /// The coroutine that runs now; null: none. Thread: any, to compare; it can be looked into only
+    /// while this loop's thread stands still, in a signal handler on it.
+    [[nodiscard]] const frame* running() const noexcept {
+        return running_frame_.load(std::memory_order_relaxed);
+    }
     /// Frames that were made while the loop ran and have not been destroyed: 0 once all its tasks
     /// have ended, but for frames made before it ran.
     [[nodiscard]] std::int64_t frames_alive() const noexcept;
+
+    /// False in a child of fork(), which must leave the loop alone.
+    [[nodiscard]] bool is_of_this_process() const noexcept;
 
     /// Who is told of signals; null when nobody watches them for this loop.
     [[nodiscard]] signal_hub* signals() const noexcept { return signals_; }
@@ -132,16 +176,26 @@ public:
 private:
     friend loop_ref;
 
+    template <bool recorded>
     void run_from(op_queue& queue);
+    void run_turn(op_queue& queue);
     void wait();
     void collect();
     void collect_until(time_point until);
     step_result run_once();
+    void collect_recorded(time_point until);
     bool found_by_spinning();
+    template <bool recorded>
     void drive(frame& first);
+    void note_resume(const frame& at) noexcept;
+    void note_suspend(const frame& at, bool in_turn) noexcept;
+    void note_end(const cancel_scope& scope) noexcept;
+    void note_wake() noexcept;
+    bool submit_recorded(operation& op) noexcept;
     [[nodiscard]] bool turn_is_over() noexcept;
     [[nodiscard]] bool another_slice() noexcept;
     bool take_posted();
+    [[nodiscard]] bool is_stuck() const noexcept;
     int this_process() const noexcept;
     void check_process() const noexcept;
 
@@ -150,6 +204,7 @@ private:
     std::unique_ptr<frame_pool> frames_;
     op_queue ready_;
     timer_heap timers_;
+    std::atomic<const frame*> running_frame_{nullptr};
     frame* next_ = nullptr;
     cancel_scope* next_scope_ = nullptr;
     spawned* retired_ = nullptr;
@@ -160,12 +215,16 @@ private:
     duration spin_{};
     std::uint32_t spin_failures_ = 0;  // in a row
     std::uint32_t spin_pause_ = 0;     // sleeps until it is tried again
+    std::uint32_t tasks_ = 0;
     bool running_ = false;
     bool keeps_ages_ = false;
     time_point turn_began_{};
     loop_counters counters_;
+    std::unique_ptr<recorder> record_;
     std::shared_ptr<detail::mailbox> mailbox_;
     signal_hub* signals_ = nullptr;
+    stuck_listener* stuck_ = nullptr;
+    const cancel_scope* listed_ = nullptr;
     const std::atomic<int>* process_mark_;  // null, or holds another value in a child of fork()
     int process_;                           // that made it
     loop_ref::life* life_;

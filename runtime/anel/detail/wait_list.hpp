@@ -94,7 +94,9 @@ inline list_wait& wait_list::grant_first() noexcept {
     list_wait& item = first();
     unlink(item);
     item.granted_ = true;
-    item.wait_scope->owner().ready(item);
+    loop& owner = item.wait_scope->owner();
+    if (owner.record()) owner.note_grant(item);
+    owner.ready(item);
     return item;
 }
 

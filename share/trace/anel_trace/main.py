@@ -1,0 +1,133 @@
+# main.py: the command line of anel-trace.
+# SPDX-License-Identifier: MIT
+"""One line says what is wrong: exit code 1 for an input, 2 for the command line."""
+
+import argparse
+import os
+import sys
+
+from .page import html
+from .perfetto import perfetto
+from .ps import ps
+from .record import Trouble, read
+from .sequence import sequence
+from .summary import summary
+from .timeline import timeline
+from .words import LANGUAGES
+
+USAGE = """anel-trace FILE                       where the time of a run went; --top N sites
+       anel-trace perfetto FILE -o OUT.json  a trace for ui.perfetto.dev
+       anel-trace timeline FILE -o OUT       a picture, OUT.svg or OUT.html
+       anel-trace sequence FILE -o OUT       a simulated run: what went over the network
+       anel-trace ps PID                     what the tasks of a process wait for
+
+options of a picture:
+  --from T, --to T   milliseconds from the first event, or the text of a mark
+  --lang en|pt       language (both in an .html)
+  --width N          960 and 390 are meant (both in an .html)
+  --title TEXT
+options of a timeline:
+  --tasks 2,3        these tasks
+  --loop N           this loop
+"""
+COMMANDS = ("summary", "perfetto", "timeline", "sequence", "ps")
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        sys.stderr.write(f"{self.prog}: {message} (see anel-trace --help)\n")
+        sys.exit(2)
+
+
+def whole(least, most=None):
+    """A type of argument: a number within limits."""
+    def number(text):
+        if not text.isdecimal() or int(text) < least or (most and int(text) > most):
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from {least}"
+                                             + (f" to {most}" if most else ""))
+        return int(text)
+    return number
+
+
+def numbers(text):
+    return [whole(0)(part) for part in text.split(",")]
+
+
+def parse(arguments):
+    command, *rest = arguments if arguments[0] in COMMANDS else ("summary", *arguments)
+    parser = Parser(prog=f"anel-trace: {command}", allow_abbrev=False, add_help=False)
+    if command == "ps":
+        parser.add_argument("pid", type=whole(1), metavar="PID")
+    else:
+        parser.add_argument("file", metavar="FILE")
+    if command == "summary":
+        parser.add_argument("--top", type=whole(1), default=20)
+    if command in ("perfetto", "timeline", "sequence"):
+        parser.add_argument("-o", dest="out", required=True)
+    if command in ("timeline", "sequence"):
+        parser.add_argument("--from", dest="begin")
+        parser.add_argument("--to", dest="end")
+        parser.add_argument("--lang", choices=LANGUAGES, default="en")
+        parser.add_argument("--width", type=whole(320, 4000), default=960)
+        parser.add_argument("--title", default="")
+    if command == "timeline":
+        parser.add_argument("--tasks", type=numbers, default=[])
+        parser.add_argument("--loop", type=whole(0))
+    options = parser.parse_args(rest)
+    if command in ("timeline", "sequence") and not options.out.endswith((".svg", ".html")):
+        parser.error(f"-o {options.out}: the name must end in .svg or .html")
+    return command, options
+
+
+def picture(draw, record, options):
+    """The text of an .svg or .html file."""
+    if options.out.endswith(".svg"):
+        return draw(record, options, options.lang, options.width)
+    return html(lambda language, width: draw(record, options, language, width, styled=False),
+                options.title or record.program, options.lang)
+
+
+def answer(command, options):
+    """The text that a command makes, in parts."""
+    if command == "ps":
+        yield from ps(options.pid)
+        return
+    record = read(options.file)
+    if command == "summary":
+        yield from (line + "\n" for line in summary(record, options.top))
+    elif command == "perfetto":
+        yield perfetto(record)
+    else:
+        yield picture({"timeline": timeline, "sequence": sequence}[command], record, options)
+
+
+def write(path, text):
+    try:
+        with open(path, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        raise Trouble(f"cannot write {path}: {error.strerror}") from None
+
+
+def main(arguments):
+    """Runs a command; its exit code."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        (sys.stdout if arguments else sys.stderr).write(f"usage: {USAGE}")
+        return 0 if arguments else 2
+    command, options = parse(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal may not know every letter
+    try:
+        if getattr(options, "out", None):
+            write(options.out, "".join(answer(command, options)))
+        else:
+            for part in answer(command, options):
+                sys.stdout.write(part)
+            sys.stdout.flush()
+    except Trouble as trouble:
+        place = f"{options.file}: " if command != "ps" else ""
+        sys.stderr.write(f"anel-trace: {command}: {place}{trouble}\n")
+        return 1
+    except BrokenPipeError:  # as of `anel-trace FILE | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

@@ -1,0 +1,121 @@
+# test_trace.py: a server that is asked to records what it did, and anel-trace reads it.
+# SPDX-License-Identifier: MIT
+
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness
+
+TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../share/trace/anel-trace")
+
+
+def processor_time(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        user, system = file.read().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+@harness.for_each_backend
+class Trace:
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = os.path.join(folder.name, "run.json")
+
+    def read(self):
+        with open(self.path, encoding="utf-8") as file:
+            return json.load(file)
+
+    def recorded_server(self):
+        server = self.server("tcp_echo", variables={"ANEL_TRACE": self.path},
+                             stderr_allowed=r".*")
+        harness.poll_until("the server to watch SIGUSR1",
+                           lambda: server.state.catches(signal.SIGUSR1))
+        return server
+
+    def tool(self, *arguments):
+        done = subprocess.run([sys.executable, "-B", TOOL, *arguments], capture_output=True,
+                              text=True, timeout=harness.DEADLINE, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_the_record_tells_of_each_echo(self):
+        server = self.recorded_server()
+        for _ in range(2):
+            client = server.client()
+            client.assert_echo(b"x" * 100)
+            client.close()
+        server.signal(signal.SIGTERM)
+        server.assert_exits_0()
+        record = self.read()
+        self.assertEqual(record["program"], "tcp_echo")
+        events = record["events"]
+        self.assertEqual(sorted(events, key=lambda event: event["at"]), events)
+        sent = [event for event in events
+                if event["kind"] == "submit" and event["call"] == "send"]
+        self.assertEqual([event["bytes"] for event in sent], [100, 100])
+        sessions = {event["task"] for event in sent}
+        received = [event["result"] for event in events
+                    if event.get("call") == "recv" and event["task"] in sessions
+                    and "result" in event]
+        self.assertEqual(sum(received), 200)
+        ended = [event["how"] for event in events if event["kind"] == "end"]
+        self.assertEqual(ended.count("ok"), 2)
+
+    def test_it_is_written_at_the_signal_too(self):
+        server = self.recorded_server()
+        server.client().assert_echo(b"hello")
+        server.signal(signal.SIGUSR1)
+        harness.poll_until("the dump", lambda: server.stderr().endswith("\n"))
+        self.assertTrue(any(event.get("call") == "send" for event in self.read()["events"]))
+
+    def test_the_tool_draws_it(self):
+        server = self.recorded_server()
+        for _ in range(2):
+            server.client().assert_echo(b"hello")
+        server.signal(signal.SIGTERM)
+        server.assert_exits_0()
+        self.assertIn("tcp_echo.cpp:11", self.tool(self.path))
+        for kind, form in (("perfetto", "json"), ("timeline", "svg"), ("timeline", "html")):
+            with self.subTest(kind + form):
+                drawn = f"{self.path}.{form}"
+                self.tool(kind, self.path, "-o", drawn)
+                self.assertGreater(os.path.getsize(drawn), 1000)
+
+    @unittest.skipUnless(sys.platform == "linux", "abstract sockets")
+    def test_an_inspector_that_no_descriptor_is_left_for_costs_nothing(self):
+        server = self.recorded_server()
+        pid = server.process.pid
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE,
+                         (len(os.listdir(f"/proc/{pid}/fd")), limits[1]))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as inspector:
+            inspector.settimeout(harness.DEADLINE)
+            inspector.connect(f"\0anel-{pid}-0")
+            before = processor_time(pid)
+            with self.assertRaises(socket.timeout):
+                inspector.settimeout(1)
+                inspector.recv(1)
+            self.assertLess(processor_time(pid) - before, 0.2)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+            inspector.settimeout(harness.DEADLINE)
+            self.assertIn(b"tasks of a loop on", inspector.recv(4096))
+
+    def test_the_tool_lists_the_tasks_of_a_process(self):
+        server = self.recorded_server()
+        server.client().assert_echo(b"hello")
+        listed = self.tool("ps", str(server.process.pid))
+        self.assertRegex(listed, r"recv from .* at tcp_echo\.cpp:11")
+
+
+if __name__ == "__main__":
+    unittest.main()
