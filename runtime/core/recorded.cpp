@@ -67,14 +67,14 @@ void loop::note_end(const cancel_scope& scope) noexcept {
 void loop::note_resume(const frame& at) noexcept {
     happened& one = record_->add(happening::resume, now(), task_of(at.scope));
     one.file = at.file;
-    one.line = static_cast<std::uint32_t>(at.line);
+    one.line = at.line & 0xff'ffff;
     one.text = name_of_task(at.scope);
 }
 
 void loop::note_suspend(const frame& at, bool in_turn) noexcept {
     happened& one = record_->add(happening::suspend, now(), task_of(at.scope));
     one.file = at.file;
-    one.line = static_cast<std::uint32_t>(at.line);
+    one.line = at.line & 0xff'ffff;
     const suspension* wait = in_turn ? nullptr : wait_of(at);
     one.text = in_turn ? "turn" : wait && wait->kind ? wait->kind->name : nullptr;
     if (wait && is_operation(*wait)) one.op = static_cast<const operation*>(wait);

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <chrono>
 #include <thread>
 
 namespace anel::detail {
@@ -19,7 +18,7 @@ public:
         int found = 0;
         while (!holder_.compare_exchange_weak(found, self)) {
             if (found != self) continue;
-            std::this_thread::sleep_for(std::chrono::microseconds(100));
+            std::this_thread::yield();  // a sleep would not end while signals pour in
             found = 0;
         }
     }
