@@ -165,8 +165,8 @@ def unpack_liburing(system, suite, arch="amd64"):
     if not inside.is_dir():
         (system.root / f"tmp/{suite}.list").write_text(f"deb {MIRROR} {suite} main\n")
         apt = (f"apt-get -q -o Dir::Etc::SourceList=/tmp/{suite}.list -o Dir::Etc::SourceParts=- "
-               f"-o Dir::State::Lists=$lists -o Dir::Cache::pkgcache= "
-               f"-o Dir::Cache::srcpkgcache= -o APT::Architecture={arch} "
+               f"-o Dir::State::Lists=$lists -o Dir::State::status=/dev/null "
+               f"-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Architecture={arch} "
                f"-o APT::Architectures={arch}")
         system.must(f"lists=$(mktemp -d) && mkdir $lists/partial && {apt} update && cd $lists && "
                     f"{apt} download liburing2 liburing-dev && for package in *.deb; do "
