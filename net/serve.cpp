@@ -36,6 +36,19 @@ bool is_fatal(std::error_code error) {
                           std::errc::bad_address, std::errc::operation_canceled});
 }
 
+/// The errno that an error has; 0: it has none.
+int errno_in(const std::exception_ptr& error) noexcept {
+    try {
+        std::rethrow_exception(error);
+    } catch (const std::system_error& known) {
+        const bool has = known.code().category() == std::system_category() ||
+                         known.code().category() == std::generic_category();
+        return has ? known.code().value() : 0;
+    } catch (...) {
+        return 0;
+    }
+}
+
 }  // namespace
 
 // Looks at a session come four to the shorter timeout.
@@ -58,6 +71,7 @@ session_record::session_record(open_sessions& list, tcp_stream& connection)
         timeouts_ = std::make_unique<session_timeouts>(list.options_, list.look_period_);
     }
     list.count_ += 1;
+    list.owner_.sessions().begun += 1;
     next_ = list.first_;
     link();
 }
@@ -85,6 +99,7 @@ session_record::~session_record() {
     (previous_ ? previous_->next_ : list_->first_) = next_;
     if (next_) next_->previous_ = previous_;
     list_->count_ -= 1;
+    list_->owner_.sessions().ended += 1;
     list_->ended_.set();
     if (list_->count_ == 0) list_->none_left_.set();
 }
@@ -98,10 +113,13 @@ std::chrono::nanoseconds session_record::linger() const noexcept { return list_-
 
 void session_record::failed(std::exception_ptr error) const noexcept {
     const serve_options& options = list_->options_;
-    if (!options.session_failed) return;
+    session_counters& counts = list_->owner_.sessions();
+    if (!options.session_failed && !list_->owner_.is_measured()) return;
     const char* overdue = timeouts_ ? timeouts_->overdue() : nullptr;
     const bool cancelled = (overdue || list_->cancelled_) && is_cancel(error);
     if (cancelled && !overdue) return;
+    counts.fail(cancelled ? ETIMEDOUT : errno_in(error));
+    if (!options.session_failed) return;
     const endpoint peer = unpack(peer_);
     if (cancelled) {
         try {
@@ -171,6 +189,7 @@ task<tcp_stream> open_sessions::next(tcp_listener& listener) {
         if (concerns_one_connection(error)) continue;
         // No descriptors, no memory, or a filter that says no. Trying again at once would spin: the
         // connection is still there. A session that ends may free what is missing.
+        owner_.sessions().accepts_failed += 1;
         if (pause_ == 0ms && options_.accept_failed) options_.accept_failed(error);
         pause_ = std::clamp<std::chrono::nanoseconds>(2 * pause_, shortest_pause, longest_pause);
         ended_.reset();

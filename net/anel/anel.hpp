@@ -7,6 +7,7 @@
 #include <anel/event.hpp>
 #include <anel/file.hpp>
 #include <anel/generator.hpp>
+#include <anel/metrics.hpp>
 #include <anel/mutex.hpp>
 #include <anel/offload.hpp>
 #include <anel/per_core.hpp>

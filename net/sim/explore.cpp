@@ -262,6 +262,10 @@ int explore(int argc, char** argv, const std::vector<scenario>& scenarios) {
         std::cout << "usage: " << name << " [OPTION...]\n" << usage;
         return 0;
     }
+    if (!how.record.empty() && !how.seed) {
+        std::cerr << how.program << ": --record needs ANEL_SIM_SEED\n";
+        return 2;
+    }
     if (how.list) {
         for (const scenario& what : scenarios) std::cout << what.name << '\n';
         return 0;

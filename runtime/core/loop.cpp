@@ -31,6 +31,10 @@ loop::~loop() {
         mailbox_->close();
         mailbox_->discard_all();
     }
+    if (gate_) {
+        const std::lock_guard held(gate_->mutex);
+        gate_->of = nullptr;
+    }
     life_->owner = nullptr;
     loop_ref::release(life_);
 }
@@ -150,7 +154,16 @@ void loop::collect_until(time_point until) {
     if (record_) return collect_recorded(until);
     backend_->wait(until, ready_);
     if (mailbox_) mailbox_->awake();
-    if (!timers_.empty()) counters_.timers_fired += timers_.fire_due(now(), timers_per_turn);
+    if (!timers_.empty()) fire_timers(now());
+}
+
+void loop::fire_timers(time_point now) {
+    const time_point due = timers_.next_deadline();
+    if (due > now) return;
+    counters_.timers_fired += timers_.fire_due(now, timers_per_turn);
+    const auto late = static_cast<std::uint64_t>((now - due).count());
+    counters_.timers_late += late;
+    if (late > counters_.timers_late_max) counters_.timers_late_max = late;
 }
 
 void loop::collect() {

@@ -131,7 +131,7 @@ void loop::collect_recorded(time_point until) {
     queue.splice(ready_);
     if (mailbox_) mailbox_->awake();
     const time_point due = timers_.next_deadline();
-    if (due <= back) counters_.timers_fired += timers_.fire_due(back, timers_per_turn);
+    fire_timers(back);
     const time_point fired = ready_.empty() ? back : now();
     for (const suspension* each = ready_.front(); each; each = each->next) {
         happened& one = record_->add(happening::timer, fired, task_of(each->wait_scope));

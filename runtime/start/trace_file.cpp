@@ -46,7 +46,7 @@ void write_record(const loop& of) {
     text += "\n]}\n";
 
     // Under another name first, so that nobody reads half of it.
-    const std::string part = record.path() + ".part";
+    const std::string part = record.path() + "." + std::to_string(process_id()) + ".part";
     std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(part.c_str(), "we"),
                                                          &std::fclose);
     bool written = file && std::fwrite(text.data(), 1, text.size(), file.get()) == text.size();

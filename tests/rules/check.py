@@ -246,9 +246,11 @@ def nothing_shared_on_an_operations_path(tree):
             "runtime/readiness/*", "runtime/backend/backend.cpp",
             "runtime/backend/kernel_backend.hpp", "net/anel/socket.hpp", "net/socket.cpp",
             "net/anel/detail/*", "net/anel/tcp.hpp", "net/anel/udp.hpp")
-    # The mailbox may outlive its loop: other threads hold it. It is made once, for no operation.
+    # Mailbox and gate may outlive their loop: other threads hold them. They are made once, for no
+    # operation.
     yield from forbid(tree.match(*path),
-                      r"\b(?:shared_ptr|make_shared)\b(?!<(?:detail::)?mailbox>)|\bstd::function\b",
+                      r"\b(?:shared_ptr|make_shared)\b(?!<(?:detail::)?(?:mailbox|loop_gate)>)"
+                      r"|\bstd::function\b",
                       "{} allocates on the path of an operation")
 
 

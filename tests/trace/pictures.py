@@ -265,14 +265,14 @@ class Sequence(WithFolder):
     def test_each_packet_has_its_arrow_and_its_words(self):
         root = ElementTree.fromstring(self.made("sequence", SIMULATED))
         heads = [path for path in root.iter(SVG + "path") if path.get("d").endswith("Z")]
-        # 17 arrive, of which one twice; 4 are lost or blocked, one is still on its way.
+        # 18 arrive, one of them a copy; 4 are lost or blocked, one is still on its way.
         self.assertEqual(len(heads), 18)
         crosses = [path for path in root.iter(SVG + "path") if "bad-line" in path.get("class")
                    and path.get("d").count("M") == 2]
         self.assertEqual(len(crosses), 4 + 1)  # and the failure
         words = words_of(self.made("sequence", SIMULATED))
         for part in ("SYN-ACK", "data, 12 bytes, blocked", "lost", "datagram, 40 bytes, late",
-                     "doubled", "on its way", "RST", "FIN"):
+                     "a copy", "on its way", "RST", "FIN"):
             self.assertIn(part, words)
 
     def test_faults_and_the_failure_are_told(self):
@@ -328,4 +328,4 @@ class Sequence(WithFolder):
 
     def test_a_mark_may_begin_the_span(self):
         words = words_of(self.made("sequence", SIMULATED, "--from", "asks again"))
-        self.assertIn("Above: 12 earlier packets", words)
+        self.assertIn("Above: 13 earlier packets", words)

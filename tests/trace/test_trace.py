@@ -97,7 +97,7 @@ class Summary(WithFolder):
 
     def test_a_simulated_run_tells_its_network_and_its_failure(self):
         told = run(SIMULATED)
-        self.assertIn("network: 16 arrives, 3 blocked, 1 doubled, 1 late, 1 lost; 4 faults", told)
+        self.assertIn("network: 17 arrives, 3 blocked, 1 doubled, 1 late, 1 lost; 4 faults", told)
         self.assertIn("failed at 5.00 s: always: each request is done once", told)
         self.assertIn("seed 42", told)
 
@@ -164,7 +164,7 @@ class Perfetto(WithFolder):
 
     def test_packets_and_faults_of_a_simulated_run_are_there(self):
         events = self.events(SIMULATED)
-        self.assertEqual(sum(event["ph"] == "b" for event in events), 22)
+        self.assertEqual(sum(event["ph"] == "b" for event in events), 23)
         self.assertEqual(sum(event.get("cat") == "fault" for event in events), 4)
         self.assertEqual(sum(event.get("cat") == "failure" for event in events), 1)
 

@@ -106,7 +106,7 @@ protected:
     backend_counters counters_;
 
 private:
-    std::uint64_t in_flight_ = 0;
+    counter in_flight_;
     std::uint32_t charged_to_nobody_ = 0;
     std::uint32_t* account_ = &charged_to_nobody_;
     std::unique_ptr<chunk_pool> chunks_;

@@ -22,6 +22,10 @@ public:
         value_.store(*this + more, std::memory_order_relaxed);
         return *this;
     }
+    counter& operator-=(std::uint64_t less) noexcept {
+        value_.store(*this - less, std::memory_order_relaxed);
+        return *this;
+    }
     operator std::uint64_t() const noexcept { return value_.load(std::memory_order_relaxed); }
 
 private:

@@ -16,9 +16,11 @@
 #include <anel/detail/loop_ref.hpp>
 #include <anel/detail/timer.hpp>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -36,7 +38,31 @@ struct loop_counters {
     counter turns;
     counter resumes;  ///< coroutines resumed
     counter timers_fired;
-    counter frames_new;  ///< frames that had to be allocated, not recycled
+    counter timers_late;      ///< ns, altogether, of the first that fired in a turn
+    counter timers_late_max;  ///< ns
+    counter frames_new;       ///< frames that had to be allocated, not recycled
+};
+
+/// What serve() counts in its loop.
+struct session_counters {
+    /// Errors of one kind.
+    struct kind {
+        counter error;  ///< errno; 0: none, or of another category
+        counter count;
+    };
+    counter begun;
+    counter ended;
+    counter accepts_failed;
+    std::array<kind, 16> failed;  ///< the first is for errors without an errno
+
+    /// Kinds beyond the fifteenth count as those without an errno.
+    void fail(int error) noexcept;
+};
+
+/// Through which other threads read a loop.
+struct loop_gate {
+    std::mutex mutex;
+    const loop* of;  ///< null once it has ended
 };
 
 /// What one step() came to.
@@ -146,12 +172,19 @@ public:
 
     [[nodiscard]] time_point now() const noexcept { return backend_->now(); }
     [[nodiscard]] detail::backend& backend() noexcept { return *backend_; }
+    [[nodiscard]] const detail::backend& backend() const noexcept { return *backend_; }
     [[nodiscard]] backend_kind kind() const noexcept { return backend_->kind(); }
     /// The scope whose tasks a listing of this loop shows; null: none.
     [[nodiscard]] const cancel_scope* listed() const noexcept { return listed_; }
     void list(const cancel_scope* top) noexcept { listed_ = top; }
     /// Thread: any.
     [[nodiscard]] loop_counters counters() const noexcept;
+    [[nodiscard]] session_counters& sessions() noexcept { return sessions_; }
+    [[nodiscard]] const session_counters& sessions() const noexcept { return sessions_; }
+    /// Made on first use. Errors: std::bad_alloc.
+    std::shared_ptr<loop_gate> gate();
+    /// Whether somebody reads the counters.
+    [[nodiscard]] bool is_measured() const noexcept { return gate_ != nullptr; }
     /// How often it has asked the kernel, and perhaps slept there. Thread: any.
     [[nodiscard]] std::uint64_t waits() const noexcept { return backend_->counters().waits; }
     /// The coroutine that runs now; null: none. Thread: any, to compare; it can be looked into only
@@ -194,6 +227,7 @@ private:
     bool submit_recorded(operation& op) noexcept;
     [[nodiscard]] bool turn_is_over() noexcept;
     [[nodiscard]] bool another_slice() noexcept;
+    void fire_timers(time_point now);
     bool take_posted();
     [[nodiscard]] bool is_stuck() const noexcept;
     int this_process() const noexcept;
@@ -220,6 +254,8 @@ private:
     bool keeps_ages_ = false;
     time_point turn_began_{};
     loop_counters counters_;
+    session_counters sessions_;
+    std::shared_ptr<loop_gate> gate_;
     std::unique_ptr<recorder> record_;
     std::shared_ptr<detail::mailbox> mailbox_;
     signal_hub* signals_ = nullptr;

@@ -193,11 +193,9 @@ class Chart:
             canvas.arrow(x1 + 22, y2, x1, y2, hue)
             return
         if self.excerpt.arrives(packet):
-            canvas.arrow(x1, y1, x2, y2, hue, dashes="6 4" if fate in ("late", "blocked") else "")
-            if fate == "doubled":
-                step = -12 if x2 < x1 else 12
-                canvas.arrow(x1, y1 + 4, x2, y2 + 4, hue)
-                canvas.dot(x1 + step / 3, y1 + 2, 3, hue)
+            # What is told as doubled is the copy; the original has an arrow of its own.
+            dashed = fate in ("late", "blocked", "doubled")
+            canvas.arrow(x1, y1, x2, y2, hue, dashes="6 4" if dashed else "")
             return
         canvas.line(x1, y1, x2, y2, f"{hue}-line", 1.6, "6 4")
         canvas.block_line(x1, y1, x2, y2)

@@ -110,11 +110,15 @@ def summary(record, top):
             yield ""
             yield from waits(told, top)
         yield ""
-        yield from longest_run(told)
-        yield from timers(told)
-        yield ""
-        yield from table([("loop", "enters", "done/enter", "at once", "waited for", "asleep",
-                           "asking", "in turns")] + [loop_row(story) for story in told])
+        columns = ("loop", "enters", "done/enter", "at once", "waited for", "asleep", "asking",
+                   "in turns")
+        if record.virtual:  # nothing takes time in virtual time but waiting
+            columns = columns[:5]
+        else:
+            yield from longest_run(told)
+            yield from timers(told)
+            yield ""
+        yield from table([columns] + [loop_row(story)[:len(columns)] for story in told])
     if record.network:
         fates = {}
         for packet in record.network:
@@ -122,7 +126,8 @@ def summary(record, top):
             fates[fate] = fates.get(fate, 0) + 1
         yield ""
         yield shorten("network: " + ", ".join(f"{fates[fate]} {fate}" for fate in sorted(fates))
-                      + f"; {len(record.faults)} faults", WIDTH)
+                      + f"; {len(record.faults)} fault"
+                      + "s" * (len(record.faults) != 1), WIDTH)
     if record.failure:
         yield shorten(f"failed at {duration(record.failure['at'])}: {record.failure['text']}",
                       WIDTH)

@@ -125,7 +125,7 @@ TABLE = {
     "failure": ("failure", "erro"),
     "lost": ("lost", "perdido"),
     "blocked": ("blocked", "bloqueado"),
-    "doubled": ("doubled", "duplicado"),
+    "doubled": ("a copy", "uma cópia"),
     "late": ("late", "atrasado"),
     "on its way": ("on its way", "a caminho"),
     "data": ("data", "dados"),
