@@ -279,7 +279,7 @@ class Languages(unittest.TestCase):
 
 
 class Ps(unittest.TestCase):
-    def listen(self, number, answer):
+    def listen(self, number, answer, times=1):
         """A loop of this process, which answers once."""
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         server.bind(f"\0anel-{os.getpid()}-{number}")
@@ -287,17 +287,21 @@ class Ps(unittest.TestCase):
         self.addCleanup(server.close)
 
         def serve():
-            connection, _ = server.accept()
-            with connection:
-                connection.sendall(answer)
+            for _ in range(times):
+                connection, _ = server.accept()
+                with connection:
+                    connection.sendall(answer)
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         self.addCleanup(thread.join, 10)
 
     def test_every_loop_answers_in_order(self):
-        self.listen(10, b"ten\n")
-        self.listen(2, "dois: \u00e9\n".encode() * 20_000)
-        self.assertEqual(run("ps", str(os.getpid())), "dois: \u00e9\n" * 20_000 + "ten\n")
+        self.listen(10, b"ten\n", times=3)
+        self.listen(2, "dois: \u00e9\n".encode() * 20_000, times=3)
+        listed = "dois: \u00e9\n" * 20_000 + "ten\n"
+        own = str(os.getpid())
+        self.assertEqual(run("ps", own), listed)
+        self.assertEqual(run("ps", own, own), f"process {own}:\n{listed}" * 2)
 
     def test_a_loop_that_closes_at_once_is_told(self):
         self.listen(0, b"")

@@ -19,7 +19,7 @@ USAGE = """anel-trace FILE                       where the time of a run went; -
        anel-trace perfetto FILE -o OUT.json  a trace for ui.perfetto.dev
        anel-trace timeline FILE -o OUT       a picture, OUT.svg or OUT.html
        anel-trace sequence FILE -o OUT       a simulated run: what went over the network
-       anel-trace ps PID                     what the tasks of a process wait for
+       anel-trace ps PID...                  what the tasks of a process wait for
 
 options of a picture:
   --from T, --to T   milliseconds from the first event, or the text of a mark
@@ -57,7 +57,7 @@ def parse(arguments):
     command, *rest = arguments if arguments[0] in COMMANDS else ("summary", *arguments)
     parser = Parser(prog=f"anel-trace: {command}", allow_abbrev=False, add_help=False)
     if command == "ps":
-        parser.add_argument("pid", type=whole(1), metavar="PID")
+        parser.add_argument("pids", type=whole(1), nargs="+", metavar="PID")
     else:
         parser.add_argument("file", metavar="FILE")
     if command == "summary":
@@ -90,7 +90,10 @@ def picture(draw, record, options):
 def answer(command, options):
     """The text that a command makes, in parts."""
     if command == "ps":
-        yield from ps(options.pid)
+        for pid in options.pids:
+            if len(options.pids) > 1:
+                yield f"process {pid}:\n"
+            yield from ps(pid)
         return
     record = read(options.file)
     if command == "summary":
