@@ -3,6 +3,7 @@
 #include <anel/detail/loop.hpp>
 
 #include "runtime/core/frame_pool.hpp"
+#include "runtime/core/gate.hpp"
 #include "runtime/core/mailbox.hpp"
 #include "runtime/core/recorder.hpp"
 #include "runtime/system/system.hpp"

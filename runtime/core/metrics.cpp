@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include <anel/metrics.hpp>
 
+#include "runtime/core/gate.hpp"
+
 #include <anel/error.hpp>
 
 #include <array>

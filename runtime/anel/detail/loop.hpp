@@ -20,7 +20,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 
@@ -28,6 +27,7 @@ namespace anel::detail {
 
 class frame_pool;
 class loop;
+struct loop_gate;
 class mailbox;
 class recorder;
 class signal_hub;
@@ -57,12 +57,6 @@ struct session_counters {
 
     /// Kinds beyond the fifteenth count as those without an errno.
     void fail(int error) noexcept;
-};
-
-/// Through which other threads read a loop.
-struct loop_gate {
-    std::mutex mutex;
-    const loop* of;  ///< null once it has ended
 };
 
 /// What one step() came to.
@@ -181,7 +175,7 @@ public:
     [[nodiscard]] loop_counters counters() const noexcept;
     [[nodiscard]] session_counters& sessions() noexcept { return sessions_; }
     [[nodiscard]] const session_counters& sessions() const noexcept { return sessions_; }
-    /// Made on first use. Errors: std::bad_alloc.
+    /// Through it other threads read the counters; made on first use. Errors: std::bad_alloc.
     std::shared_ptr<loop_gate> gate();
     /// Whether somebody reads the counters.
     [[nodiscard]] bool is_measured() const noexcept { return gate_ != nullptr; }
