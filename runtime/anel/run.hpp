@@ -62,7 +62,7 @@ struct run_options {
     /// 65,536 events are kept. `anel-trace` draws it.
     /// Errors  io_error when the file cannot be written: before the first task begins, or from
     ///         run() at its end unless the tasks have thrown.
-    /// Cost    3 MiB, and 30 to 40 ns an event, of which an echo has ten.
+    /// Cost    3 MiB, and some 25 ns an event, of which an echo has twelve.
     std::string trace{};
     /// Looks for work for so long before sleeping: replies come some 30 us earlier, for a processor
     /// that is never idle. Where it does not pay it is tried rarely; while `trace` records, never.

@@ -33,11 +33,11 @@ void list_and_end() {
 std::string listing_of(const loop& of, std::string_view remark) noexcept {
     try {
         std::string text = "tasks of a loop on ";
-        text.append(name_of(of.kind())).append(remark).append(":\n");
+        text.append(name_of(of.backend().kind())).append(remark).append(":\n");
         if (of.listed()) text += task_tree(*of.listed());
         return text;
     } catch (const std::exception&) {
-        return {};
+        return "no memory\n";  // short enough to need none
     }
 }
 

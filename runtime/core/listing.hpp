@@ -9,7 +9,7 @@
 
 namespace anel::detail {
 
-/// `tasks of a loop on io_uringREMARK:` and the tasks below loop::listed(). Empty without memory.
+/// `tasks of a loop on io_uringREMARK:` and the tasks below loop::listed(); or `no memory`.
 /// Thread  the loop's own.
 std::string listing_of(const loop& of, std::string_view remark = {}) noexcept;
 

@@ -39,7 +39,7 @@ std::optional<metrics> metrics_source::read() const {
     const loop_counters turned = of->counters();
     const backend_counters& done = of->backend().counters();
     metrics now;
-    now.backend = name_of(of->kind());
+    now.backend = name_of(of->backend().kind());
     now.turns = turned.turns;
     now.resumes = turned.resumes;
     now.frames_new = turned.frames_new;

@@ -1,29 +1,26 @@
 // recorded.cpp: what a loop that keeps a record notes at each step.
 //
-// The loop asks once a turn whether it does, and for each operation that it starts; a turn that is
-// not recorded pays for nothing else.
+// The loop asks once a turn whether it does, and for each operation, spawned task, grant and
+// cancel. Without a record nothing else is paid for.
 // SPDX-License-Identifier: MIT
-#include "runtime/core/frame_pool.hpp"
 #include "runtime/core/mailbox.hpp"
 #include "runtime/core/recorder.hpp"
 
 #include <anel/detail/loop.hpp>
 
-#include <algorithm>
-
 namespace anel::detail {
 namespace {
 
-/// The number of the task that a scope belongs to.
-std::uint32_t task_of(const cancel_scope* scope) noexcept {
+/// The outermost scope of the task that a scope belongs to; null: of none.
+const cancel_scope* outermost(const cancel_scope* scope) noexcept {
     while (scope && scope->task() == 0) scope = scope->parent();
-    return scope ? scope->task() : 0;
+    return scope;
 }
 
-/// The name of that task.
-const char* name_of_task(const cancel_scope* scope) noexcept {
-    while (scope && scope->task() == 0) scope = scope->parent();
-    return scope ? scope->name() : nullptr;
+/// The number of that task.
+std::uint32_t task_of(const cancel_scope* scope) noexcept {
+    const cancel_scope* top = outermost(scope);
+    return top ? top->task() : 0;
 }
 
 bool is_operation(const suspension& wait) noexcept {
@@ -65,10 +62,11 @@ void loop::note_end(const cancel_scope& scope) noexcept {
 }
 
 void loop::note_resume(const frame& at) noexcept {
-    happened& one = record_->add(happening::resume, now(), task_of(at.scope));
+    const cancel_scope* task = outermost(at.scope);
+    happened& one = record_->add(happening::resume, now(), task ? task->task() : 0);
     one.file = at.file;
     one.line = at.line & 0xff'ffff;
-    one.text = name_of_task(at.scope);
+    one.text = task ? task->name() : nullptr;
 }
 
 void loop::note_suspend(const frame& at, bool in_turn) noexcept {

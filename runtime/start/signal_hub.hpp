@@ -42,6 +42,7 @@ public:
     /// From now on a byte that somebody writes to the watch's socket in place of a signal, this
     /// one, has `whom` called. Returns the socket or -errno. Errors: std::bad_alloc.
     static constexpr char ask = 100;
+    static_assert(ask > signal_watch::largest_number);
     int answer_with(loop_watch& whom);
 
     /// Whether `number` came while nobody waited; asked once.

@@ -39,7 +39,7 @@ void write_record(const loop& of) {
     std::string text = "{\"anel_record\": 1, \"program\": ";
     append_json(text, program_name());
     text += ", \"loops\": [{\"backend\": ";
-    append_json(text, name_of(of.kind()));
+    append_json(text, name_of(of.backend().kind()));
     text += ", \"name\": \"\"}], \"virtual\": false, \"overwritten\": ";
     text.append(std::to_string(record.overwritten())).append(", \"events\": [\n");
     record.append_events(text, 0);

@@ -149,7 +149,7 @@ std::string loop_watch::listing() {
 }
 
 std::string loop_watch::headline() const {
-    return std::string("tasks of a loop on ") + name_of(of_.kind());
+    return std::string("tasks of a loop on ") + name_of(of_.backend().kind());
 }
 
 std::string loop_watch::held_up(const glimpse& seen) const {

@@ -167,20 +167,18 @@ public:
     [[nodiscard]] time_point now() const noexcept { return backend_->now(); }
     [[nodiscard]] detail::backend& backend() noexcept { return *backend_; }
     [[nodiscard]] const detail::backend& backend() const noexcept { return *backend_; }
-    [[nodiscard]] backend_kind kind() const noexcept { return backend_->kind(); }
     /// The scope whose tasks a listing of this loop shows; null: none.
     [[nodiscard]] const cancel_scope* listed() const noexcept { return listed_; }
     void list(const cancel_scope* top) noexcept { listed_ = top; }
     /// Thread: any.
     [[nodiscard]] loop_counters counters() const noexcept;
+    /// Thread: any may read them.
     [[nodiscard]] session_counters& sessions() noexcept { return sessions_; }
     [[nodiscard]] const session_counters& sessions() const noexcept { return sessions_; }
     /// Through it other threads read the counters; made on first use. Errors: std::bad_alloc.
     std::shared_ptr<loop_gate> gate();
     /// Whether somebody reads the counters.
     [[nodiscard]] bool is_measured() const noexcept { return gate_ != nullptr; }
-    /// How often it has asked the kernel, and perhaps slept there. Thread: any.
-    [[nodiscard]] std::uint64_t waits() const noexcept { return backend_->counters().waits; }
     /// The coroutine that runs now; null: none. Thread: any, to compare; it can be looked into only
     /// while this loop's thread stands still, in a signal handler on it.
     [[nodiscard]] const frame* running() const noexcept {
