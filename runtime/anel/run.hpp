@@ -46,8 +46,10 @@ struct run_options {
     /// for, and since when: see current_tasks(). What nobody reads there is given up after 0.1 s.
     /// When a task does not give way, so that the loop cannot answer, it prints where that task is.
     /// 0: at none. EINVAL for SIGINT, SIGTERM and what is no signal that can be watched.
-    /// Cost  a thread that sleeps, a look at the clock in each turn. SIGURG interrupts a loop that
-    ///       does not answer: what waits in the system there may end with EINTR.
+    /// Thread  blocked in the loop's own, so that it interrupts no task: raise() there is of no
+    ///         effect, and a process that a task starts inherits that.
+    /// Cost    a thread that sleeps, a look at the clock in each turn. SIGURG interrupts a loop
+    ///         that does not answer: what waits in the system there may end with EINTR.
     int dump_on = 0;
     deadlock_action on_deadlock = deadlock_action::report;
     /// A task that has run for so long without giving way is told to `on_stall` while it runs, and

@@ -47,6 +47,7 @@ loop_watch::loop_watch(loop& of, const run_options& options)
       changed_(monotonic_now()) {
     if (options.dump_on != 0) {
         watch_signal(signals_, options.dump_on);
+        own_signal_ = options.dump_on;
         inspectors_ = listen_for_inspectors();  // where that cannot be, the signal is left
         list_at_terminate();
     }
@@ -60,19 +61,37 @@ loop_watch::loop_watch(loop& of, const run_options& options)
         if (inspectors_ >= 0) ::close(inspectors_);
         throw;
     }
+    keep_from_tasks();
 }
 
 loop_watch::~loop_watch() {
     ends_.store(true);
     end_.signal();
     thread_.join();
+    if (blocked_) {
+        sigset_t one;
+        sigemptyset(&one);
+        sigaddset(&one, own_signal_);
+        pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+    }
     if (inspectors_ >= 0) ::close(inspectors_);
 }
 
+// The signal would end what a task waits for in the system, before anybody has seen it there.
+void loop_watch::keep_from_tasks() {
+    if (own_signal_ == 0) return;
+    sigset_t one;
+    sigset_t before;
+    sigemptyset(&one);
+    sigaddset(&one, own_signal_);
+    blocked_ = pthread_sigmask(SIG_BLOCK, &one, &before) == 0 && !sigismember(&before, own_signal_);
+}
+
 void loop_watch::run() noexcept {
-    // Signals are the affair of the program's other threads.
+    // Other signals are the affair of the program's other threads.
     sigset_t every;
     sigfillset(&every);
+    if (own_signal_ != 0) sigdelset(&every, own_signal_);
     pthread_sigmask(SIG_BLOCK, &every, nullptr);
     while (!ends_.load()) look();
 }

@@ -36,6 +36,7 @@ public:
 private:
     void run() noexcept;
     void look() noexcept;
+    void keep_from_tasks();
     std::string listing();
     [[nodiscard]] std::string headline() const;
     [[nodiscard]] std::string held_up(const glimpse& seen) const;
@@ -48,6 +49,8 @@ private:
     const std::function<void(const stall&)> on_stall_;
     const pthread_t looked_at_;
     signal_watch signals_;
+    int own_signal_ = 0;    // what asks; 0: nothing does
+    bool blocked_ = false;  // in the loop's thread, by this object
     int inspectors_ = -1;  // the listening socket
     wake_signal end_;
     std::atomic<bool> ends_{false};

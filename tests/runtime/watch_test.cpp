@@ -59,6 +59,28 @@ TEST_P(loop_watched, says_at_the_signal_which_task_does_not_give_way) {
     EXPECT_NE(text.find(" since watch_test.cpp:"), text.npos) << text;
 }
 
+// A stall's look ends a nanosleep, but the signal must not do so before anybody has looked.
+TEST_P(loop_watched, does_not_interrupt_its_tasks_by_the_signal_itself) {
+    standard_error errors;
+    std::string text;
+    const auto holds_up = [&]() -> task<> {
+        sigset_t blocked;
+        pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+        EXPECT_EQ(sigismember(&blocked, SIGUSR1), 1);
+        ::kill(::getpid(), SIGUSR1);
+        co_await yield();
+        const auto read = [&] { text = errors.read_until("tasks of a loop"); };
+        co_await offload(read);
+    };
+    run_options options = on_this_backend();
+    options.dump_on = SIGUSR1;
+    run(holds_up(), options);
+    sigset_t blocked;
+    pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+    EXPECT_EQ(sigismember(&blocked, SIGUSR1), 0) << "the thread has its mask back";
+    EXPECT_NE(text.find("tasks of a loop"), std::string::npos) << text;
+}
+
 struct stalls_seen {
     std::mutex mutex;
     std::vector<stall> all;
