@@ -32,6 +32,9 @@ struct backend_counters {
     detail::counter cancels;      ///< cancels asked for
     detail::counter calls;        ///< made for operations on the loop's thread, datagrams singly
     detail::counter bytes;        ///< that these moved
+    detail::counter chunks;  ///< of memory for receives that are not free: lent, or with the kernel
+    detail::counter chunks_max;    ///< the most there were
+    detail::counter helper_calls;  ///< with helper threads: queued, or at work
 };
 
 }  // namespace anel

@@ -24,9 +24,10 @@ namespace anel {
 struct metrics {
     std::string_view backend;  ///< "io_uring", "epoll", "poll" or "sim"
 
-    std::uint64_t turns = 0;       ///< rounds of the loop
-    std::uint64_t resumes = 0;     ///< coroutines that ran
-    std::uint64_t frames_new = 0;  ///< frames that had to be allocated, not recycled
+    std::uint64_t turns = 0;        ///< rounds of the loop
+    std::uint64_t resumes = 0;      ///< coroutines that ran
+    std::uint64_t resumes_max = 0;  ///< in one turn: how long the ready queue has been
+    std::uint64_t frames_new = 0;   ///< frames that had to be allocated, not recycled
     std::uint64_t timers_fired = 0;
     std::chrono::nanoseconds timers_late{};      ///< altogether, the first of those in a turn
     std::chrono::nanoseconds timers_late_max{};  ///< how late one of these was
@@ -38,6 +39,12 @@ struct metrics {
     std::uint64_t waits = 0;        ///< system calls that wait
     std::uint64_t calls = 0;        ///< made for operations on the loop's thread
     std::uint64_t bytes = 0;  ///< that these calls moved; what io_uring moves is not known here
+
+    /// Pieces of 64 KiB for what is received that are not free: lent to the program, or, on
+    /// io_uring, with the kernel or unread.
+    std::uint64_t chunks = 0;
+    std::uint64_t chunks_max = 0;    ///< the most there were
+    std::uint64_t helper_calls = 0;  ///< with helper threads: queued, or at work
 
     std::uint64_t sessions_begun = 0;  ///< of serve()
     std::uint64_t sessions_ended = 0;

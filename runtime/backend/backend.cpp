@@ -56,7 +56,7 @@ backend::~backend() {
 }
 
 chunk_pool& backend::chunks() {
-    if (!chunks_) chunks_ = std::make_unique<chunk_pool>();
+    if (!chunks_) chunks_ = std::make_unique<chunk_pool>(counters_);
     return *chunks_;
 }
 

@@ -21,7 +21,7 @@ constexpr int reserve_only = 0;
 
 }  // namespace
 
-chunk_pool::chunk_pool() {
+chunk_pool::chunk_pool(backend_counters& counts) : counts_(counts) {
     free_.reserve(chunks_max);
     void* memory = ::mmap(nullptr, chunks_max * stride, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | reserve_only, -1, 0);
@@ -40,10 +40,12 @@ std::byte* chunk_pool::take() noexcept {
     unsigned index = made_;
     if (free_.empty()) {
         made_ += 1;
+        counts_.chunks_max += 1;  // what came back last is lent first
     } else {
         index = free_.back();
         free_.pop_back();
     }
+    counts_.chunks += 1;
     unpoison(at(index), chunk_bytes);
     return at(index);
 }
@@ -52,6 +54,7 @@ void chunk_pool::give_back(const void* memory) noexcept {
     const unsigned index = index_of(memory);
     ANEL_ASSERT(index < made_);
     ANEL_ASSERT(free_.size() < made_);
+    counts_.chunks -= 1;
     poison(at(index), chunk_bytes);
     free_.push_back(static_cast<std::uint16_t>(index));
 }

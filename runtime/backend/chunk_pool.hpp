@@ -10,6 +10,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <anel/backend.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -23,8 +25,8 @@ public:
     /// Lent at a time; then receivers wait for one to come back.
     static constexpr unsigned chunks_max = 4096;
 
-    /// Errors  std::bad_alloc.
-    chunk_pool();
+    /// `counts`: where it says how many are in use. Errors: std::bad_alloc.
+    explicit chunk_pool(backend_counters& counts);
     chunk_pool(const chunk_pool&) = delete;
     chunk_pool& operator=(const chunk_pool&) = delete;
     ~chunk_pool();
@@ -48,6 +50,7 @@ private:
     static constexpr std::size_t cache_line = 64;
     static constexpr std::size_t stride = chunk_bytes + cache_line;
 
+    backend_counters& counts_;
     std::byte* storage_;
     std::vector<std::uint16_t> free_;  // a stack
     unsigned made_ = 0;                // chunks that were lent at least once

@@ -100,6 +100,7 @@ struct helper_crew::shared {
     std::list<job> queued;
     std::list<job> running;  // spliced from queued: no allocation where nobody could be told
     op_queue ended;
+    std::size_t ended_count = 0;
     std::atomic<bool> any_ended{false};
     backend* to_wake = nullptr;  // null once the object is gone
     std::vector<std::thread> threads;
@@ -110,6 +111,7 @@ struct helper_crew::shared {
     void end(operation& op, std::int32_t result) {
         op.result = result;
         ended.push(op);
+        ended_count += 1;
         any_ended.store(true, std::memory_order_release);
         to_wake->wake();
     }
@@ -228,11 +230,12 @@ bool helper_crew::unqueue_or_leave(operation& op) noexcept {
     return op.code == opcode::resolve;
 }
 
-void helper_crew::collect(op_queue& ended) noexcept {
-    if (!shared_ || !shared_->any_ended.load(std::memory_order_acquire)) return;
+std::size_t helper_crew::collect(op_queue& ended) noexcept {
+    if (!shared_ || !shared_->any_ended.load(std::memory_order_acquire)) return 0;
     const std::lock_guard lock(shared_->mutex);
     shared_->any_ended.store(false, std::memory_order_relaxed);
     ended.splice(shared_->ended);
+    return std::exchange(shared_->ended_count, 0);
 }
 
 }  // namespace anel::detail

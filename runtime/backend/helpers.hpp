@@ -32,7 +32,7 @@ public:
 
     std::int32_t start(operation& op) noexcept;
     void stop(operation& op) noexcept;
-    void collect(op_queue& ended) noexcept;
+    std::size_t collect(op_queue& ended) noexcept;
 
 private:
     struct shared;
@@ -55,11 +55,9 @@ public:
     std::int32_t start(operation& op) noexcept { return crew_of(op).start(op); }
     /// Makes `op` come back soon, if it can be; in any case it comes back once.
     void stop(operation& op) noexcept { crew_of(op).stop(op); }
-    /// Moves what has come back to `ended`, with results.
-    void collect(op_queue& ended) noexcept {
-        calls_.collect(ended);
-        disks_.collect(ended);
-        names_.collect(ended);
+    /// Moves what has come back to `ended`, with results. Returns how many.
+    std::size_t collect(op_queue& ended) noexcept {
+        return calls_.collect(ended) + disks_.collect(ended) + names_.collect(ended);
     }
 
 private:

@@ -21,6 +21,7 @@ public:
 
     bool start_helper(operation& op) noexcept final {
         if (const std::int32_t error = helpers_.start(op)) return finished_inline(op, error);
+        counters_.helper_calls += 1;
         started(op);
         return true;
     }
@@ -34,7 +35,7 @@ protected:
     /// For when waker_ can be read: whatever ends on a helper thread calls wake() after it.
     void woken() noexcept {
         waker_.clear();
-        helpers_.collect(ended_);
+        counters_.helper_calls -= helpers_.collect(ended_);
     }
 
     wake_signal waker_;

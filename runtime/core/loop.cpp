@@ -82,6 +82,7 @@ void loop::run_from(op_queue& queue) {
     look_at_clock_ = slice;
     turn_ends_ = never;
     if (keeps_ages_) turn_began_ = now();
+    const std::uint64_t resumed = counters_.resumes;
     while (!turn_is_over()) {
         suspension* next = queue.pop();
         if (!next) break;
@@ -89,6 +90,7 @@ void loop::run_from(op_queue& queue) {
         drive<recorded>(*next->waiter);
     }
     running_frame_.store(nullptr, std::memory_order_relaxed);
+    counters_.resumes_max.at_least(counters_.resumes - resumed);
     others_ = &ready_;
 }
 
@@ -164,7 +166,7 @@ void loop::fire_timers(time_point now) {
     counters_.timers_fired += timers_.fire_due(now, timers_per_turn);
     const auto late = static_cast<std::uint64_t>((now - due).count());
     counters_.timers_late += late;
-    if (late > counters_.timers_late_max) counters_.timers_late_max = late;
+    counters_.timers_late_max.at_least(late);
 }
 
 void loop::collect() {

@@ -42,6 +42,7 @@ std::optional<metrics> metrics_source::read() const {
     now.backend = name_of(of->backend().kind());
     now.turns = turned.turns;
     now.resumes = turned.resumes;
+    now.resumes_max = turned.resumes_max;
     now.frames_new = turned.frames_new;
     now.timers_fired = turned.timers_fired;
     const auto ns = [](std::uint64_t count) {
@@ -56,6 +57,9 @@ std::optional<metrics> metrics_source::read() const {
     now.waits = done.waits;
     now.calls = done.calls;
     now.bytes = done.bytes;
+    now.chunks = done.chunks;
+    now.chunks_max = done.chunks_max;
+    now.helper_calls = done.helper_calls;
     const session_counters& sessions = of->sessions();
     now.sessions_ended = sessions.ended;
     now.sessions_begun = sessions.begun;
@@ -79,6 +83,8 @@ struct family {
 constexpr std::array families{
     family{"anel_turns", "Rounds of the loop.", "counter", &metrics::turns},
     family{"anel_resumes", "Coroutines that ran.", "counter", &metrics::resumes},
+    family{"anel_resumes_max", "Coroutines that ran in one turn, at most.", "gauge",
+           &metrics::resumes_max},
     family{"anel_frames_new", "Frames that had to be allocated.", "counter", &metrics::frames_new},
     family{"anel_timers_fired", "Timers that fired.", "counter", &metrics::timers_fired},
     family{"anel_operations", "Operations submitted.", "counter", &metrics::operations},
@@ -88,6 +94,9 @@ constexpr std::array families{
     family{"anel_waits", "System calls that wait.", "counter", &metrics::waits},
     family{"anel_calls", "System calls for operations.", "counter", &metrics::calls},
     family{"anel_bytes", "Bytes that these calls moved.", "counter", &metrics::bytes},
+    family{"anel_chunks", "Pieces of memory for receives in use.", "gauge", &metrics::chunks},
+    family{"anel_chunks_max", "The most that were in use.", "gauge", &metrics::chunks_max},
+    family{"anel_helper_calls", "Calls with helper threads.", "gauge", &metrics::helper_calls},
     family{"anel_sessions_begun", "Sessions begun.", "counter", &metrics::sessions_begun},
     family{"anel_sessions_ended", "Sessions ended.", "counter", &metrics::sessions_ended},
     family{"anel_accepts_failed", "Accepts that failed for want of something.", "counter",

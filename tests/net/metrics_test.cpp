@@ -92,7 +92,25 @@ TEST_P(metrics_of_a_loop, are_read_by_another_thread_until_it_ends) {
     EXPECT_GE(seen->timers_late, seen->timers_late_max);
     EXPECT_GT(seen->timers_late_max, 0ns);
     EXPECT_GT(seen->turns, 3U);
+    EXPECT_GE(seen->resumes_max, 2U);  // the client and the accept go on together
+    EXPECT_GE(seen->chunks_max, 1U);   // the sessions were lent some
+    EXPECT_LE(seen->chunks, seen->chunks_max);
+    EXPECT_EQ(seen->helper_calls, 0U);
     EXPECT_FALSE(source->read());  // the loop has ended
+}
+
+TEST_P(metrics_of_a_loop, count_what_helper_threads_have_in_hand) {
+    std::optional<metrics> meanwhile;
+    std::optional<metrics> afterwards;
+    const auto asks = [&]() -> task<> {
+        auto source = co_await current_metrics();
+        const auto ask = [&] { meanwhile = source.read(); };
+        co_await offload(ask);
+        afterwards = source.read();
+    };
+    run(asks(), options());
+    EXPECT_EQ(meanwhile->helper_calls, 1U);
+    EXPECT_EQ(afterwards->helper_calls, 0U);
 }
 
 TEST(metrics_text, names_each_number_and_each_loop) {

@@ -26,6 +26,9 @@ public:
         value_.store(*this - less, std::memory_order_relaxed);
         return *this;
     }
+    void at_least(std::uint64_t least) noexcept {
+        if (least > *this) value_.store(least, std::memory_order_relaxed);
+    }
     operator std::uint64_t() const noexcept { return value_.load(std::memory_order_relaxed); }
 
 private:

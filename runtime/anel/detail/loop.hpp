@@ -36,7 +36,8 @@ class spawned;
 /// Counts since the start, for tests and benchmarks.
 struct loop_counters {
     counter turns;
-    counter resumes;  ///< coroutines resumed
+    counter resumes;      ///< coroutines resumed
+    counter resumes_max;  ///< in one turn
     counter timers_fired;
     counter timers_late;      ///< ns, altogether, of the first that fired in a turn
     counter timers_late_max;  ///< ns
