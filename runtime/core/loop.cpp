@@ -13,6 +13,10 @@
 #include <algorithm>
 #include <utility>
 
+#if __has_include("anel_gdb_script.hpp")
+#include "anel_gdb_script.hpp"  // in the program's debug information: commands for gdb
+#endif
+
 namespace anel::detail {
 
 loop::loop(std::unique_ptr<detail::backend> with)

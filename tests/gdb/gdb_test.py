@@ -17,9 +17,11 @@ GDB, PROGRAM = sys.argv.pop(1), sys.argv.pop(1)
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../share/gdb/anel-gdb.py")
 
 
-def gdb(*commands, core=()):
+def gdb(*commands, core=(), trusted=()):
     ran = subprocess.run(
-        [GDB, "--batch", "-nx", *(word for command in commands for word in ("-ex", command)),
+        [GDB, "--batch", "-nx",
+         *(word for folder in trusted for word in ("-iex", f"add-auto-load-safe-path {folder}")),
+         *(word for command in commands for word in ("-ex", command)),
          PROGRAM, *core], capture_output=True, text=True, timeout=100, check=False,
         stdin=subprocess.DEVNULL, env={**os.environ, "DEBUGINFOD_URLS": ""})
     return ran.stdout
@@ -31,8 +33,10 @@ class Tasks(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
         cls.core = os.path.join(cls.folder.name, "core")
-        cls.live = gdb(f"source {SCRIPT}", "break everybody_waits", "run", "anel loops",
-                       "anel tasks", f"generate-core-file {cls.core}", "kill")
+        # The program brings the script along.
+        trusted = (os.path.dirname(os.path.abspath(PROGRAM)),)
+        cls.live = gdb("break everybody_waits", "run", "anel loops",
+                       "anel tasks", f"generate-core-file {cls.core}", "kill", trusted=trusted)
 
     def number_of(self, what):
         found = re.search(rf"^ +(\d+)  {what}", self.live, re.M)
