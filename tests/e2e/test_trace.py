@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -95,6 +96,31 @@ class Trace:
                 drawn = f"{self.path}.{form}"
                 self.tool(kind, self.path, "-o", drawn)
                 self.assertGreater(os.path.getsize(drawn), 1000)
+
+    def test_the_tool_records_it_with_what_the_kernel_says(self):
+        command = [sys.executable, "-B", TOOL, "record", "-o", self.path, "--",
+                   harness.program("tcp_echo"), "127.0.0.1:0"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, env=harness.environment(self.backend))
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        address = re.search(r"on (\S+):(\d+)", process.stdout.readline())
+        with socket.create_connection((address[1], int(address[2])), harness.DEADLINE) as client:
+            client.sendall(b"hello")
+            self.assertEqual(client.recv(5, socket.MSG_WAITALL), b"hello")
+        process.terminate()
+        self.assertEqual(process.wait(harness.DEADLINE), 0)
+        record = self.read()
+        self.assertTrue(any(event.get("call") == "send" for event in record["events"]))
+        if "without the kernel's lane" in process.stderr.read():
+            self.assertNotIn("kernel", record)
+        else:
+            self.assertTrue(record["processor"])
+            if record["loops"][0]["backend"] == "io_uring":
+                self.assertIn("complete", [event["what"] for event in record["kernel"]])
+        self.assertIn("tcp_echo.cpp:11", self.tool(self.path))
 
     @unittest.skipUnless(knows_linux(), "there are no abstract sockets")
     def test_an_inspector_that_no_descriptor_is_left_for_costs_nothing(self):

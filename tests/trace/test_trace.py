@@ -43,6 +43,87 @@ WAITS = small([
 ])
 
 
+class Committed(WithFolder):
+    """The pictures of docs/seeing_inside.md, of records that stand beside them."""
+
+    PICTURES = (
+        ("timeline", "hangs", "--from", "295.6", "--to", "305.8", "--tasks", "3,4",
+         "--title", "Two transfers lock two accounts in opposite order"),
+        ("timeline", "is_slow", "--from", "820.895", "--to", "1254.35", "--tasks", "3,4",
+         "--title", "A ping waits while another session computes"),
+        ("sequence", "gets_no_answer", "--title", "An answer is lost, and nobody asks again"),
+    )
+
+    def test_they_are_what_the_tool_draws_today(self):
+        folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/pictures")
+        for kind, name, *options in self.PICTURES:
+            with self.subTest(name):
+                out = self.path("out.svg")
+                run(kind, os.path.join(folder, f"{name}.json"), "-o", out, *options)
+                with open(out, encoding="utf-8") as drawn, open(
+                        os.path.join(folder, f"{name}.svg"), encoding="utf-8") as committed:
+                    self.assertEqual(drawn.read(), committed.read(),
+                                     f"draw docs/pictures/{name}.svg again")
+
+
+class Kernel_lane(WithFolder):
+    """What `anel-trace record` adds to a record: echo.json with what the kernel might have said."""
+
+    def setUp(self):
+        super().setUp()
+        data = load(ECHO)
+        recv = next(event for event in data["events"]
+                    if event["kind"] == "submit" and event["call"] == "recv")
+        done = next(event for event in data["events"]
+                    if event["kind"] == "complete" and event["op"] == recv["op"])
+        self.at = done["at"] - 1500
+        data["kernel"] = [{"at": self.at, "what": "task_add", "fd": recv["fd"], "opcode": "RECV"},
+                          {"at": self.at - 100, "what": "poll_arm", "op": recv["op"]}]
+        data["processor"] = [{"at": self.at, "until": self.at + 5000, "preempted": True}]
+        self.data = data
+
+    def test_the_summary_counts_it(self):
+        told = run(self.record(self.data))
+        self.assertIn("kernel: 1 poll_arm, 1 task_add\n", told)
+        self.assertIn("on a processor 1 times, 5.00 µs altogether; 1 times it was made to", told)
+
+    def test_the_timeline_marks_when_the_bytes_came(self):
+        with_lane, without = self.path("with.svg"), self.path("without.svg")
+        run("timeline", self.record(self.data), "-o", with_lane)
+        run("timeline", ECHO, "-o", without)
+        dots = []
+        for path in (with_lane, without):
+            with open(path, encoding="utf-8") as drawn:
+                dots.append(drawn.read().count("<circle"))
+        self.assertEqual(dots[0], dots[1] + 2)  # on its lane, and in the legend
+
+    def test_perfetto_has_it_as_a_process(self):
+        out = self.path("out.json")
+        run("perfetto", self.record(self.data), "-o", out)
+        events = load(out)["traceEvents"]
+        kernel = next(event["pid"] for event in events if event["name"] == "process_name"
+                      and event["args"]["name"] == "kernel")
+        names = [event["name"] for event in events if event["pid"] == kernel]
+        self.assertIn("task_add RECV", names)
+        self.assertIn("on a processor", names)
+
+    def test_one_that_is_odd_is_refused(self):
+        for name, odd in (("kernel", [{"what": "task_add"}]), ("processor", [{"at": 5}]),
+                          ("kernel", [{"at": 5, "fd": "x"}])):
+            with self.subTest(name, odd=odd):
+                run(self.record({**self.data, name: odd}), code=1)
+
+
+class Record_command(WithFolder):
+    def test_a_program_that_is_not_there(self):
+        self.assertIn("there is no program /no/such",
+                      run("record", "-o", self.path("r"), "--", "/no/such", code=1))
+
+    def test_a_program_that_leaves_no_record(self):
+        self.assertIn("has left no record", run("record", "-o", self.path("r"), "--", "true",
+                                                code=1))
+
+
 class Summary(WithFolder):
     def test_waits_are_counted_by_place_and_by_what_they_are_for(self):
         lines = run(self.record(WAITS)).splitlines()

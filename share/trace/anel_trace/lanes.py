@@ -110,6 +110,13 @@ class Lanes:
                 texts = [self.words("on fd", call=operation.call, fd=operation.fd), operation.call]
                 self.label(begin, end, across, texts[operation.fd < 0:], f"h{hue}")
 
+    def kernel_events(self):
+        """What the kernel itself has said: when that came for which an operation waits."""
+        for when, row in self.view.came:
+            edge = self.rows[row] + self.half  # the names of operations stand in the middle
+            place = self.point(self.axis.at_time(when, "to"), edge)
+            self.canvas.dot(*place, 4, f"page h{self.hue(self.view.rows[row].task)}-line")
+
     def network_lane(self, hosts):
         """Packets of a simulated network, as dots: full where one arrives, open where it leaves."""
         if not self.view.packets:
@@ -253,6 +260,7 @@ class Lanes:
         self.arrows()
         self.network_lane(hosts)
         self.kernel_lanes()
+        self.kernel_events()
         self.loop_lane()
         self.task_lanes()
         self.numbers(steps)

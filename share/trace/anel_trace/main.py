@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from .kernel import record as record_kernel
 from .page import html
 from .perfetto import perfetto
 from .ps import ps
@@ -20,6 +21,9 @@ USAGE = """anel-trace FILE                       where the time of a run went; -
        anel-trace timeline FILE -o OUT       a picture, OUT.svg or OUT.html
        anel-trace sequence FILE -o OUT       a simulated run: what went over the network
        anel-trace ps PID...                  what the tasks of a process wait for
+       anel-trace record [-o FILE] -- PROGRAM [ARG...]
+                                             runs it with a record, run.json; as root with what
+                                             the kernel's tracepoints say
 
 options of a picture:
   --from T, --to T   milliseconds from the first event, or the text of a mark
@@ -30,7 +34,7 @@ options of a timeline:
   --tasks 2,3        these tasks
   --loop N           this loop
 """
-COMMANDS = ("summary", "perfetto", "timeline", "sequence", "ps")
+COMMANDS = ("summary", "perfetto", "timeline", "sequence", "ps", "record")
 
 
 class Parser(argparse.ArgumentParser):
@@ -56,7 +60,10 @@ def numbers(text):
 def parse(arguments):
     command, *rest = arguments if arguments[0] in COMMANDS else ("summary", *arguments)
     parser = Parser(prog=f"anel-trace: {command}", allow_abbrev=False, add_help=False)
-    if command == "ps":
+    if command == "record":
+        parser.add_argument("-o", dest="file", default="run.json")
+        parser.add_argument("program", nargs="+", metavar="PROGRAM")
+    elif command == "ps":
         parser.add_argument("pids", type=whole(1), nargs="+", metavar="PID")
     else:
         parser.add_argument("file", metavar="FILE")
@@ -121,6 +128,8 @@ def main(arguments):
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a terminal may not know every letter
     try:
+        if command == "record":
+            return record_kernel(options.program, options.file)
         if getattr(options, "out", None):
             write(options.out, "".join(answer(command, options)))
         else:

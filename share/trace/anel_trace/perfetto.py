@@ -101,6 +101,19 @@ def instants(trace, story, process):
                       cat="operation", args={"fd": event.get("fd", -1), "result": event["result"]})
 
 
+def kernel(trace, record, process):
+    """What `anel-trace record` has added: the requests by descriptor, and the thread."""
+    trace.named(process, 0, "process_name", name="kernel")
+    trace.named(process, 0, "thread_name", name="the thread")
+    for span in record.processor:
+        trace.slice(span["at"], span["until"], process, 0, "on a processor", "processor",
+                    {"preempted": span.get("preempted", False)})
+    for event in record.kernel:
+        trace.add("i", event["at"], process, 1 + event.get("fd", -1),
+                  f"{event['what']} {event['opcode']}".rstrip(), s="t", cat="kernel",
+                  args={key: event[key] for key in ("op", "fd", "result") if key in event})
+
+
 def network(trace, record, process):
     trace.named(process, 0, "process_name", name="network")
     for number, packet in enumerate(record.network, 1):
@@ -137,4 +150,6 @@ def perfetto(record):
         instants(trace, story, process)
     if record.network:
         network(trace, record, len(record.loops) + 1)
+    if record.kernel or record.processor:
+        kernel(trace, record, len(record.loops) + 2)
     return trace.text()

@@ -35,6 +35,13 @@ class Record:
         self.loops = list_in(data, "loops")
         self.events = sorted(self.checked_events(data), key=lambda event: event["at"])
         self.hosts = list_in(data, "hosts")
+        self.kernel = sorted((self.kernel_event(each, f"kernel event {number}") for number, each
+                              in enumerate(list_in(data, "kernel"), 1)),
+                             key=lambda event: event["at"])
+        self.kernel_lost = number_in(data, "kernel_lost", "the record", 0)
+        self.processor = list_in(data, "processor")
+        for each in self.processor:
+            required(each, ("at", "until"), "a span on a processor")
         for each in self.loops + self.hosts:
             for name in ("backend", "name", "address"):
                 text_in(each, name, "a loop or host")
@@ -64,6 +71,14 @@ class Record:
             for name in TEXTS:
                 text_in(event, name, where)
             yield event
+
+    def kernel_event(self, event, where):
+        required(event, ("at",), where)
+        for name in ("op", "fd", "result"):
+            number_in(event, name, where, least=None)
+        for name in ("what", "opcode"):
+            text_in(event, name, where)
+        return event
 
     def host(self, value, where):
         if not is_number(value) or not 0 <= value < len(self.hosts):

@@ -33,6 +33,7 @@ class Wait(Span):
 
 @dataclass
 class Operation(Span):
+    op: int = 0
     call: str = ""
     fd: int = -1
     bytes: int = 0
@@ -134,8 +135,8 @@ class Story:
 
     def on_submit(self, number, event):
         self.during(number, event)
-        made = Operation(event["task"], number, call=event["call"], fd=event.get("fd", -1),
-                         bytes=event.get("bytes", 0))
+        made = Operation(event["task"], number, op=event["op"], call=event["call"],
+                         fd=event.get("fd", -1), bytes=event.get("bytes", 0))
         self.operations.append(made)
         if "result" in event:
             made.end, made.result, made.at_once = number, event["result"], True
@@ -146,8 +147,8 @@ class Story:
         made = self.in_flight.pop(event["op"], None)
         if made is None:  # its submit was overwritten, or one submit brings many results
             wait = self.waiting.get(event["task"])
-            made = Operation(event["task"], wait.begin if wait else None, call=event["call"],
-                             fd=event.get("fd", -1))
+            made = Operation(event["task"], wait.begin if wait else None, op=event["op"],
+                             call=event["call"], fd=event.get("fd", -1))
             self.operations.append(made)
         made.end, made.result = number, event.get("result")
         self.becomes_ready(number, event)

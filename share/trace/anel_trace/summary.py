@@ -92,6 +92,22 @@ def timers(told):
                f"p99 {duration(percentile(late, 99))}, max {duration(late[-1])}")
 
 
+def kernel(record):
+    """What `anel-trace record` has added."""
+    counts = {}
+    for event in record.kernel:
+        counts[event["what"]] = counts.get(event["what"], 0) + 1
+    if counts:
+        yield "kernel: " + ", ".join(f"{counts[what]} {what}" for what in sorted(counts))
+    if record.kernel_lost:
+        yield f"the {record.kernel_lost} events of the kernel before them were overwritten"
+    if record.processor:
+        ran = sum(span["until"] - span["at"] for span in record.processor)
+        stopped = sum(1 for span in record.processor if span.get("preempted"))
+        yield (f"the thread was on a processor {len(record.processor)} times, "
+               f"{duration(ran)} altogether; {stopped} times it was made to stop")
+
+
 def summary(record, top):
     """The lines of the summary."""
     told = stories(record)
@@ -119,6 +135,9 @@ def summary(record, top):
             yield from timers(told)
             yield ""
         yield from table([columns] + [loop_row(story)[:len(columns)] for story in told])
+    if record.kernel or record.processor:
+        yield ""
+        yield from kernel(record)
     if record.network:
         fates = {}
         for packet in record.network:

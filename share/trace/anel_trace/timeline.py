@@ -65,7 +65,8 @@ class Sheet:
         canvas, right = self.canvas, self.right
         uring = self.story.backend == "io_uring"
         held = "held by network" if self.record.virtual else "held" if uring else "until ready"
-        for key in ("suspended", "ready", held, "runs"):
+        came = ("came",) if self.view.came else ()
+        for key in ("suspended", "ready", *came, held, "runs"):
             right -= text_width(self.words(key), 12) + 38
             if y is None:
                 continue
@@ -75,6 +76,8 @@ class Sheet:
                 canvas.line(box[0] - 4, y, box[2], y, "quiet-line", 2, "2 5")
                 continue
             canvas.rect(*box, "busy" if key == "runs" else "s0", 2)
+            if key == "came":
+                canvas.dot(right + 25, y, 4, "page h0-line")
             if key == "ready":
                 canvas.hatch(*box, 0, 2)
         return right

@@ -51,6 +51,7 @@ class View:
         self.enters = [sleep.begin for sleep in story.sleeps if sleep.begin is not None]
         self.rows = self.make_rows(lanes_max)
         self.packets = list(self.make_packets(record))
+        self.came = list(self.make_came(record))
 
     def shown(self, number):
         event = self.story.events[number]
@@ -100,6 +101,18 @@ class View:
                 when = packet.get("arrives") if side == "to" else packet["at"]
                 if packet[side] == self.story.loop and when is not None and begin <= when <= end:
                     yield when, side, packet
+
+    def make_came(self, record):
+        """When the kernel got what an operation waits for: (when, the row of the operation)."""
+        begin, end = self.story.at(self.first), self.story.at(self.last)
+        for event in record.kernel:
+            if event["what"] != "task_add" or not begin <= event["at"] <= end:
+                continue
+            for number, row in enumerate(self.rows):
+                if "fd" in event and row.fd == event["fd"] or "op" in event and any(
+                        one.op == event["op"] for one in row.operations):
+                    yield event["at"], number
+                    break
 
     def parts(self):
         """How the time of the view was spent: (what, from, to) in nanoseconds, in order."""

@@ -32,6 +32,7 @@ TABLE = {
     "held by network": ("waits for the network", "espera a rede"),
     "until ready": ("waits until ready", "espera ficar pronto"),
     "ready": ("ready, not yet resumed", "pronta, ainda não retomada"),
+    "came": ("the kernel has got it", "chegou ao kernel"),
     "suspended": ("suspended: costs no CPU", "suspensa: não gasta CPU"),
     "asleep": ("asleep", "dormindo"),
     "asks": ("asks", "pergunta"),

@@ -1,0 +1,186 @@
+# kernel.py: runs a program with a record, and adds what the kernel's tracepoints said meanwhile.
+# SPDX-License-Identifier: MIT
+"""The kernel's lane: when a request was handed over, when it had to wait, when what it waited for
+came, and when the thread had a processor. Both sides use CLOCK_MONOTONIC, and io_uring's user_data
+is the address of the operation, or for a receive that stays armed its descriptor (uring.hpp).
+Where tracefs is not to be had, the record has no such lane, and the user is told why."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+from .record import Trouble
+
+TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
+RING_EVENTS = ("submit_req", "poll_arm", "task_add", "complete", "cqring_wait")
+KIB_PER_CPU = 16384
+# `echo-17 [000] d.s3. 28525.793981: io_uring_task_add: ring 0..., user_data 0x6b, opcode RECV`
+LINE = re.compile(r"-(\d+) +\[\d+\] \S+ +(\d+)\.(\d{6}): (\w+): (.*)")
+SWITCH = re.compile(r"prev_pid=(\d+) .*prev_state=(\S+) ==> .*next_pid=(\d+)")
+TAG_MASK, OWN, RECEIVE = 7, 0, 3  # uring::tag
+
+
+class Instance:
+    """A trace buffer of our own, so that nobody else's tracing is touched."""
+
+    def __init__(self, tracefs, name):
+        self.folder = f"{tracefs}/instances/{name}"
+        os.mkdir(self.folder)
+
+    def write(self, name, text):
+        with open(f"{self.folder}/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+
+    def enable(self, event):
+        self.write(f"events/{event}/enable", "1")
+
+    def lines(self):
+        with open(f"{self.folder}/trace", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if found := LINE.search(line):
+                    thread, seconds, micro, event, text = found.groups()
+                    yield int(thread), (int(seconds) * 10**6 + int(micro)) * 1000, event, text
+
+    def lost(self):
+        """How many events the buffer had no room for."""
+        count = 0
+        for cpu in os.listdir(f"{self.folder}/per_cpu"):
+            with open(f"{self.folder}/per_cpu/{cpu}/stats", encoding="ascii") as file:
+                count += int(re.search(r"overrun: (\d+)", file.read())[1])
+        return count
+
+    def close(self):
+        os.rmdir(self.folder)
+
+
+class Tracing:
+    """The tracepoints, from before a program begins until it has ended."""
+
+    def __init__(self, pid):
+        tracefs = next((path for path in TRACEFS if os.path.isdir(f"{path}/instances")), None)
+        if tracefs is None:
+            raise OSError(None, "tracefs is not mounted, or not for this user to see; as root: "
+                                f"mount -t tracefs tracefs {TRACEFS[0]}")
+        self.pid, self.open = pid, []
+        try:
+            self.rings = self.instance(tracefs, f"anel-{pid}-rings")
+            for event in RING_EVENTS:
+                self.rings.enable(f"io_uring/io_uring_{event}")
+            self.switches = self.instance(tracefs, f"anel-{pid}-switches")
+            self.switches.write("options/event-fork", "1")
+            self.switches.write("set_event_pid", str(pid))
+            self.switches.enable("sched/sched_switch")
+        except OSError:
+            self.close()
+            raise
+
+    def instance(self, tracefs, name):
+        made = Instance(tracefs, name)
+        self.open.append(made)
+        made.write("trace_clock", "mono")
+        made.write("buffer_size_kb", str(KIB_PER_CPU))
+        return made
+
+    def close(self):
+        while self.open:
+            self.open.pop().close()
+
+    def ring_events(self):
+        """Those of the program's rings: what completes a request may run in another process."""
+        every = list(self.rings.lines())
+        own = {text.split(",")[0] for thread, _, _, text in every if thread == self.pid}
+        for _, at, event, text in every:
+            if text.split(",")[0] in own:
+                yield {"at": at, "what": event.removeprefix("io_uring_"), **subject(text)}
+
+    def on_processor(self):
+        """The spans in which the program's first thread ran, and whether it was made to stop."""
+        since = None
+        for _, at, _, text in self.switches.lines():
+            found = SWITCH.search(text)
+            if not found:
+                continue
+            before, state, after = int(found[1]), found[2], int(found[3])
+            if before == self.pid and since is not None:
+                yield {"at": since, "until": at, "preempted": state.startswith("R")}
+                since = None
+            if after == self.pid:
+                since = at
+
+
+def subject(text):
+    """What an event is about: the operation `op` or the descriptor `fd`, and what it says of it."""
+    told = {}
+    if found := re.search(r"user_data 0x([0-9a-f]+)", text):
+        data = int(found[1], 16)
+        if data & TAG_MASK == OWN and data:
+            told["op"] = data
+        elif data & TAG_MASK == RECEIVE:
+            told["fd"] = data >> 3
+    if found := re.search(r"opcode (\w+)", text):
+        told["opcode"] = found[1]
+    if found := re.search(r"result (-?\d+)", text):
+        told["result"] = int(found[1])
+    return told
+
+
+def start(command, path):
+    """The program, stopped before its first instruction; it goes on when the pipe is closed."""
+    reading, writing = os.pipe()
+    wait_and_run = f'read -r _ <&{reading}; exec "$@" {reading}<&-'
+    process = subprocess.Popen(["sh", "-c", wait_and_run, "sh", *command], pass_fds=(reading,),
+                               env={**os.environ, "ANEL_TRACE": path})
+    os.close(reading)
+    return process, writing
+
+
+def trace(process, gate):
+    """What was traced until the program has ended, as parts of a record."""
+    tracing = None
+    try:
+        tracing = Tracing(process.pid)
+    except OSError as error:
+        reason = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+        sys.stderr.write(f"anel-trace: record: without the kernel's lane: {reason}\n")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the program gets it as well, and ends
+    signal.signal(signal.SIGTERM, lambda number, _: process.send_signal(number))
+    os.close(gate)
+    process.wait()
+    if tracing is None:
+        return {}
+    try:
+        return {"kernel": list(tracing.ring_events()), "kernel_lost": tracing.rings.lost(),
+                "processor": list(tracing.on_processor())}
+    finally:
+        tracing.close()
+
+
+def record(command, path):
+    """Runs a program and leaves its record in a file; its exit code."""
+    if not shutil.which(command[0]):
+        raise Trouble(f"there is no program {command[0]}")
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise Trouble(f"cannot write {path}: {error.strerror}") from None
+    process, gate = start(command, os.path.abspath(path))
+    found = trace(process, gate)
+    if not os.path.exists(path):
+        raise Trouble(f"{command[0]} has left no record: it does not use anel, or was killed")
+    if found:
+        with open(path, encoding="utf-8") as file:
+            data = json.load(file)
+        first = min((event["at"] for event in data["events"]), default=0)
+        for name in ("kernel", "processor"):  # the record's ring keeps the last events only
+            found[name] = [each for each in found[name] if each.get("until", each["at"]) >= first]
+        with open(path, "w", encoding="utf-8", newline="\n") as file:
+            json.dump({**data, **found}, file, separators=(",", ":"))
+            file.write("\n")
+    code = process.returncode
+    return 128 - code if code < 0 else code
