@@ -113,6 +113,7 @@ std::chrono::nanoseconds session_record::linger() const noexcept { return list_-
 
 void session_record::failed(std::exception_ptr error) const noexcept {
     const serve_options& options = list_->options_;
+    if (list_->owner_.record()) list_->owner_.note_error(error);
     session_counters& counts = list_->owner_.sessions();
     if (!options.session_failed && !list_->owner_.is_measured()) return;
     const char* overdue = timeouts_ ? timeouts_->overdue() : nullptr;

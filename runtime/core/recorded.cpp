@@ -57,6 +57,10 @@ void loop::note_name(cancel_scope& task, const char* name) {
     task.set_name(record_ ? record_->keep(name) : name);
 }
 
+void loop::note_error(const std::exception_ptr& error) noexcept {
+    record_->ends_by(is_cancel(error) ? "cancelled" : "error");
+}
+
 void loop::note_end(const cancel_scope& scope) noexcept {
     record_->add(happening::end, now(), scope.task()).text = record_->take_end();
 }

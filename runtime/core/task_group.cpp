@@ -2,15 +2,12 @@
 // SPDX-License-Identifier: MIT
 #include <anel/task_group.hpp>
 
-#include "runtime/core/recorder.hpp"
-
 namespace anel {
 using namespace detail;
 
 void spawned::unhandled_exception() noexcept {
     std::exception_ptr error = std::current_exception();
-    if (recorder* record = own_.owner().record())
-        record->ends_by(is_cancel(error) ? "cancelled" : "error");
+    if (own_.owner().record()) own_.owner().note_error(error);
     group_->fail(std::move(error));
 }
 

@@ -77,6 +77,19 @@ class Trace:
         ended = [event["how"] for event in events if event["kind"] == "end"]
         self.assertEqual(ended.count("ok"), 2)
 
+    def test_a_session_that_fails_ends_by_an_error(self):
+        server = self.recorded_server()
+        before = server.state.descriptors()
+        client = server.client()
+        client.assert_echo(b"hello")
+        client.reset()
+        harness.poll_until("the end of the session",
+                           lambda: server.state.descriptors() == before)
+        server.signal(signal.SIGTERM)
+        server.assert_exits_0()
+        ended = [event["how"] for event in self.read()["events"] if event["kind"] == "end"]
+        self.assertIn("error", ended)
+
     def test_it_is_written_at_the_signal_too(self):
         server = self.recorded_server()
         server.client().assert_echo(b"hello")

@@ -19,6 +19,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -158,6 +159,7 @@ public:
     /// What others add to the record; only where there is one.
     void note_begin(std::uint32_t task) noexcept;
     void note_name(cancel_scope& task, const char* name);
+    void note_error(const std::exception_ptr& error) noexcept;  ///< of the task that ends next
     void note_cancel(const cancel_scope& scope) noexcept;
     void note_grant(const suspension& wait) noexcept;
     void note_mark(const cancel_scope& scope, const char* text) noexcept;
