@@ -78,7 +78,7 @@ struct world_options {
     /// Draw from the seed which faults happen and how often. Off: exactly those in `rates`.
     bool swarm = true;
     fault_rates rates;
-    /// In a swarm: those that never happen.
+    /// Those that never happen.
     std::vector<fault> never;
     /// Tasks that are ready, operations that are done and events of one instant take their turn in
     /// the order of their coming. Off: in an order drawn from the seed.
@@ -197,7 +197,8 @@ public:
     /// The most descriptors a host may have from now on: EMFILE beyond.
     void limit_descriptors(std::string_view host, std::size_t most);
 
-    /// Fails the run when `condition` is false; `text` says what should hold.
+    /// Fails the run when `condition` is false; `text` says what should hold. Outside of run() and
+    /// run_for() it throws the failure at once.
     void always(bool condition, std::string_view text);
     /// Notes whether `condition` was ever true: over a batch of seeds it must be at least once.
     void sometimes(bool condition, std::string_view text);

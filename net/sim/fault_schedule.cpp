@@ -62,7 +62,6 @@ void network::draw_swarm() {
         const std::uint32_t rate = most_often[i] >> draw.below(8);
         core_.rates[static_cast<fault>(i)] = wanted && !calm ? rate : 0;
     }
-    for (const fault kind : core_.options.never) core_.rates[kind] = 0;
 }
 
 void network::stop_faults() {

@@ -25,6 +25,7 @@ network::network(std::uint64_t seed, const world_options& options)
     : core_(seed, options), links_(core_), streams_(*this), datagrams_(*this) {
     names_["localhost"] = {loopback(address_family::ipv6, 0), loopback(address_family::ipv4, 0)};
     if (options.swarm) draw_swarm();
+    for (const fault kind : options.never) core_.rates[kind] = 0;
     begin_mishaps();
 }
 

@@ -64,6 +64,9 @@ public:
     void set_name(std::string_view name, std::vector<address> addresses);
     void call_at(time_point when, std::function<void()> act);
     void advance_until(time_point limit, bool until_all_ended);
+    /// Within world::run() or run_for().
+    [[nodiscard]] bool is_run() const noexcept { return is_run_; }
+    void set_run(bool is_run) noexcept { is_run_ = is_run; }
     /// Asks every host that still runs to end, and waits until it has; checks what is left.
     void finish();
     /// Ends every program at once: nothing runs any more.
@@ -114,6 +117,7 @@ private:
     bool faults_on_ = false;
     bool asked_ = false;  // a crash or a restart is wanted
     bool finishing_ = false;
+    bool is_run_ = false;
 };
 
 }  // namespace anel::sim

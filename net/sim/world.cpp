@@ -27,10 +27,11 @@ std::vector<address> parse_all(std::initializer_list<std::string_view> texts) {
 struct end_on_failure {
     network& in;
     int exceptions = std::uncaught_exceptions();
-    explicit end_on_failure(network& which) : in(which) {}
+    explicit end_on_failure(network& which) : in(which) { in.set_run(true); }
     end_on_failure(const end_on_failure&) = delete;
     end_on_failure& operator=(const end_on_failure&) = delete;
     ~end_on_failure() {
+        in.set_run(false);
         if (std::uncaught_exceptions() > exceptions) in.crash_everybody();
     }
 };
@@ -135,7 +136,11 @@ void world::limit_descriptors(std::string_view host, std::size_t most) {
 }
 
 void world::always(bool condition, std::string_view text) {
-    if (!condition) network_->broke("always: " + std::string(text));
+    if (condition) return;
+    network_->broke("always: " + std::string(text));
+    if (network_->is_run()) return;  // it throws at its next step
+    const end_on_failure guard{*network_};
+    network_->fail();
 }
 
 void world::sometimes(bool condition, std::string_view text) {

@@ -335,6 +335,36 @@ TEST(sim_world, a_broken_promise_fails_the_run) {
     EXPECT_NE(text.find("at 1.0000"), std::string::npos) << text;
 }
 
+TEST(sim_world, a_promise_that_is_broken_when_the_run_is_over_fails_it) {
+    sim::world world(9, calm());
+    world.client("client", "10.0.0.2", []() -> task<> { co_await sleep_for(1s); });
+    world.run(10s);
+    world.always(true, "one is one");
+    try {
+        world.always(false, "one is two");
+        ADD_FAILURE() << "nothing was thrown";
+    } catch (const sim::failure& error) {
+        EXPECT_NE(std::string(error.what()).find("always: one is two"), std::string::npos);
+    }
+}
+
+TEST(sim_world, faults_that_never_happen_do_not_without_a_swarm) {
+    sim::world_options options = calm();
+    options.rates[sim::fault::datagram_lost] = 1'000'000;
+    options.never.push_back(sim::fault::datagram_lost);
+    sim::world world(9, options);
+    world.host("server", "10.0.0.1", []() -> task<> {
+        auto socket = co_await udp_socket::bind("0.0.0.0:7");
+        co_await socket.sendto("hello", endpoint("10.0.0.2:7"));
+    });
+    world.client("client", "10.0.0.2", []() -> task<> {
+        auto socket = co_await udp_socket::bind("0.0.0.0:7");
+        char buffer[8];
+        co_await socket.recvfrom(buffer);
+    });
+    world.run(10s);
+}
+
 TEST(sim_world, a_buffer_that_is_changed_while_it_is_sent_fails_the_run) {
     sim::world world(9, calm());
     world.host("server", "10.0.0.1", echo_server);
