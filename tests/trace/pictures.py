@@ -39,7 +39,7 @@ def numbers_of(element):
     if element.tag == SVG + "circle":
         x, y, radius = (float(element.get(name)) for name in ("cx", "cy", "r"))
         return x - radius, y - radius, x + radius, y + radius
-    if not re.fullmatch(r"[ML\d. Z-]+", element.get("d")):
+    if not re.fullmatch(r"[MLQC\d. Z-]+", element.get("d")):
         return None  # relative: a sign beside what is checked
     points = [float(number) for number in re.findall(r"-?[\d.]+", element.get("d"))]
     return min(points[::2]), min(points[1::2]), max(points[::2]), max(points[1::2])

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MIT
 """python3 -B tests/trace/test_trace.py
 
-The tests of the pictures stand in pictures.py and run with these."""
+The tests of the pictures stand in pictures.py and described.py and run with these."""
 
 import copy
 import json
@@ -15,12 +15,13 @@ import subprocess
 import threading
 import unittest
 
+from described import Described, Figures
 from pictures import Pictures, Sequence, Timeline
 from support import ECHO, FOLDER, SIMULATED, TOOL, WithFolder, load, run, small
 
 from anel_trace.words import LANGUAGES, TABLE, Words
 
-PICTURES = (Pictures, Sequence, Timeline)  # unittest finds them here
+PICTURES = (Pictures, Sequence, Timeline, Described, Figures)  # unittest finds them here
 
 # Three waits of 10, 20 and 400 us at one place, two of 5 and 6 at another; one goes on.
 WAITS = small([

@@ -13,7 +13,7 @@ GRAIN_NS = 200  # shorter gaps look alike
 
 def at_once_width(call):
     """Of the bar of an operation that did not wait."""
-    return min(90, text_width(call, 10.5, True) + 8)
+    return min(90, text_width(call, 11, True) + 8)
 
 
 def least_gap(story, number):

@@ -188,8 +188,8 @@ class Canvas:
         """The number of a step, in a circle."""
         self.add(f'<circle class="page ink-line" cx="{short(x)}" cy="{short(y)}" r="{radius}" '
                  'stroke-width="1.6"/>')
-        self.text(x, y + radius * 0.46, str(number), radius * (1.3 if number < 10 else 1.1),
-                  "ink", "middle", bold=True)
+        size = max(11, radius * (1.3 if number < 10 else 1.1))
+        self.text(x, y + radius * 0.46, str(number), size, "ink", "middle", bold=True)
         self.obstacles.append((x - radius, y - radius, x + radius, y + radius))
 
     def hatches(self):

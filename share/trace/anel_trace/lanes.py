@@ -100,7 +100,7 @@ class Lanes:
                         at = self.axis.of(operation.begin)
                         half = at_once_width(operation.call) / 2 * self.axis.scale
                         self.bar(at - half, at + half, across, f"h{hue}")
-                        self.label(at - half, at + half, across, (operation.call,), "on", 10.5,
+                        self.label(at - half, at + half, across, (operation.call,), "on", 11,
                                    bold=True)
                     continue
                 begin, end = self.axis.span(self.view.held_from(operation), operation.end)
@@ -186,7 +186,7 @@ class Lanes:
         elif event["kind"] == "mark":
             across, hue = self.tasks[event["task"]], self.hue(event["task"])
             self.canvas.dot(*self.point(at, across), 3.5, "on")
-            self.near(at, across, clip(event["text"], 150, 10.5, True), f"h{hue}", bold=True)
+            self.near(at, across, clip(event["text"], 150, 11, True), f"h{hue}", bold=True)
 
     def near(self, at, across, text, classes, bold=False, off=None):
         """A text beside a lane, where there is room; whether there was."""
@@ -199,11 +199,11 @@ class Lanes:
                       (at + 16, across - off, "end"), (at + 16, across + off, "start"))
         for along, aside, anchor in places:
             x, y = self.point(along, aside)
-            box = self.canvas.text_box(x, y, text, 10.5, anchor, bold)
+            box = self.canvas.text_box(x, y, text, 11, anchor, bold)
             if self.canvas.fits(box, margin=1):
                 if self.turned:
                     self.canvas.rect(*box, "page")  # over the lines of other tasks
-                self.canvas.text(x, y, text, 10.5, classes, anchor, bold=bold)
+                self.canvas.text(x, y, text, 11, classes, anchor, bold=bold)
                 return True
         return False
 
@@ -220,7 +220,7 @@ class Lanes:
             self.on_line(begin, end, self.tasks[wait.task], texts, f"h{self.hue(wait.task)}")
 
     def on_line(self, begin, end, across, texts, classes):
-        size = 10.5 if self.turned else 11.5
+        size = 11 if self.turned else 11.5
         for text in texts:
             room = end - begin - text_width(text, size) - 12
             for part in (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9, 0.0, 1.0):

@@ -6,11 +6,13 @@ import argparse
 import os
 import sys
 
+from .draw import draw, text_of
 from .kernel import record as record_kernel
 from .page import html
 from .perfetto import perfetto
 from .ps import ps
 from .record import Trouble, read
+from .schema import read_picture
 from .sequence import sequence
 from .summary import summary
 from .timeline import timeline
@@ -20,6 +22,7 @@ USAGE = """anel-trace FILE                       where the time of a run went; -
        anel-trace perfetto FILE -o OUT.json  a trace for ui.perfetto.dev
        anel-trace timeline FILE -o OUT       a picture, OUT.svg or OUT.html
        anel-trace sequence FILE -o OUT       a simulated run: what went over the network
+       anel-trace draw PICTURE -o OUT        a described picture, OUT.svg or OUT.html
        anel-trace ps PID...                  what the tasks of a process wait for
        anel-trace record [-o FILE] -- PROGRAM [ARG...]
                                              runs it with a record, run.json; as root with what
@@ -29,12 +32,14 @@ options of a picture:
   --from T, --to T   milliseconds from the first event, or the text of a mark
   --lang en|pt       language (both in an .html)
   --width N          960 and 390 are meant (both in an .html)
+  --html             a page, whatever the name of OUT
   --title TEXT
 options of a timeline:
   --tasks 2,3        these tasks
   --loop N           this loop
 """
-COMMANDS = ("summary", "perfetto", "timeline", "sequence", "ps", "record")
+COMMANDS = ("summary", "perfetto", "timeline", "sequence", "draw", "ps", "record")
+PICTURES = {"timeline": timeline, "sequence": sequence, "draw": draw}
 
 
 class Parser(argparse.ArgumentParser):
@@ -69,29 +74,35 @@ def parse(arguments):
         parser.add_argument("file", metavar="FILE")
     if command == "summary":
         parser.add_argument("--top", type=whole(1), default=20)
-    if command in ("perfetto", "timeline", "sequence"):
+    if command == "perfetto" or command in PICTURES:
         parser.add_argument("-o", dest="out", required=True)
     if command in ("timeline", "sequence"):
         parser.add_argument("--from", dest="begin")
         parser.add_argument("--to", dest="end")
+        parser.add_argument("--title", default="")
+    if command in PICTURES:
+        parser.add_argument("--html", action="store_true")
         parser.add_argument("--lang", choices=LANGUAGES, default="en")
         parser.add_argument("--width", type=whole(320, 4000), default=960)
-        parser.add_argument("--title", default="")
     if command == "timeline":
         parser.add_argument("--tasks", type=numbers, default=[])
         parser.add_argument("--loop", type=whole(0))
     options = parser.parse_args(rest)
-    if command in ("timeline", "sequence") and not options.out.endswith((".svg", ".html")):
+    if command in PICTURES and not (options.html or options.out.endswith((".svg", ".html"))):
         parser.error(f"-o {options.out}: the name must end in .svg or .html")
     return command, options
 
 
-def picture(draw, record, options):
+def picture(command, options):
     """The text of an .svg or .html file."""
-    if options.out.endswith(".svg"):
-        return draw(record, options, options.lang, options.width)
-    return html(lambda language, width: draw(record, options, language, width, styled=False),
-                options.title or record.program, options.lang)
+    data = (read_picture if command == "draw" else read)(options.file)
+    make = PICTURES[command]
+    if not options.html and options.out.endswith(".svg"):
+        return make(data, options, options.lang, options.width)
+    title = (text_of(data["title"], options.lang) if command == "draw"
+             else options.title or data.program)
+    return html(lambda language, width: make(data, options, language, width, styled=False),
+                title, options.lang)
 
 
 def answer(command, options):
@@ -102,13 +113,14 @@ def answer(command, options):
                 yield f"process {pid}:\n"
             yield from ps(pid)
         return
+    if command in PICTURES:
+        yield picture(command, options)
+        return
     record = read(options.file)
     if command == "summary":
         yield from (line + "\n" for line in summary(record, options.top))
-    elif command == "perfetto":
-        yield perfetto(record)
     else:
-        yield picture({"timeline": timeline, "sequence": sequence}[command], record, options)
+        yield perfetto(record)
 
 
 def write(path, text):

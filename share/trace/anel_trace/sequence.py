@@ -18,7 +18,7 @@ class Chart:
         self.excerpt, self.words, self.extra = excerpt, words, extra
         self.canvas = Canvas(width, f"q{words.language}{width}")
         self.narrow = width < 600
-        self.size = 10.5 if self.narrow else 11.5
+        self.size = 11 if self.narrow else 11.5
         self.short_of_room = set()  # slots above which more room is needed
         self.left = 66 if self.narrow else 96
         gutter = (96 if self.narrow else 210) if excerpt.faults else 24
@@ -74,7 +74,7 @@ class Chart:
             canvas.rect(x - half, y, x + half, y + 22, "rest line-line", 4)
             canvas.text(x, y + 15.5, clip(name, 2 * half - 6, 13, True), 13, "ink", "middle",
                         bold=True)
-            canvas.text(x, y + 36, clip(address, room, 10.5), 10.5, "quiet", "middle")
+            canvas.text(x, y + 36, clip(address, room, 11), 11, "quiet", "middle")
         return y + 44
 
     def life_lines(self, top, bottom):
@@ -96,20 +96,20 @@ class Chart:
         lasted = self.excerpt.end - self.excerpt.begin
         _, size, unit, digits = next(each for each in UNITS if lasted >= each[0])
         x = self.left - 8
-        canvas.text(x, top - 6, unit, 10.5, "quiet", "end", bold=True)
+        canvas.text(x, top - 6, unit, 11, "quiet", "end", bold=True)
         before, shown = top, None
         for slot in self.slots:
             if slot.idle:
                 text = words("idle", time=words.duration(slot.idle))
-                if text_width(text, 10.5) > x - 2:
+                if text_width(text, 11) > x - 2:
                     text = f"+{words.duration(slot.idle)}"
-                canvas.text(x, (before + slot.y) / 2 + 4, text, 10.5, "quiet", "end", italic=True)
+                canvas.text(x, (before + slot.y) / 2 + 4, text, 11, "quiet", "end", italic=True)
             before = slot.y
         for slot in self.slots:
             text = words.decimal(f"{slot.at / size:.{digits}f}")
-            box = canvas.text_box(x, slot.y + 4, text, 10.5, "end")
+            box = canvas.text_box(x, slot.y + 4, text, 11, "end")
             if text != shown and canvas.fits(box, away=False):
-                canvas.text(x, slot.y + 4, text, 10.5, "quiet", "end")
+                canvas.text(x, slot.y + 4, text, 11, "quiet", "end")
                 canvas.line(x + 3, slot.y, x + 8, slot.y, "line-line")
                 shown = text
 

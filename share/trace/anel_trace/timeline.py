@@ -83,8 +83,8 @@ class Sheet:
         return right
 
     def group_name(self, x, y, key):
-        self.canvas.text(x, y, self.words(key), 9.5 if self.turned else 10.5, "quiet", bold=True,
-                         spaced=1.2)
+        self.canvas.text(x, y, self.words(key), 11, "quiet", bold=True,
+                         spaced=0.8)
 
     def names(self):
         """Of all lanes: (where across, colour, name)."""
