@@ -85,11 +85,13 @@ struct const_buffer {
     const void* data = nullptr;
     std::size_t size = 0;
 
+    /// The bytes of a container or an array.
     template <detail::bytes_to_send Bytes>
     const_buffer(Bytes&& bytes [[clang::lifetimebound]]) noexcept  // NOLINT: implicit on purpose
         : data(std::data(bytes)), size(std::size(bytes)) {
         if constexpr (detail::array_of_const_text<Bytes>) size -= bytes[size - 1] == 0;
     }
+    /// The bytes of a view; of a C string those before its zero.
     template <detail::view_to_send View>
     const_buffer(View&& view) noexcept {  // NOLINT: implicit on purpose
         if constexpr (detail::c_string<View>) {
@@ -100,6 +102,7 @@ struct const_buffer {
             size = std::size(view);
         }
     }
+    /// `count` bytes from `bytes` on.
     template <detail::byte_or_void T>
     const_buffer(T* bytes, std::size_t count) noexcept : data(bytes), size(count) {}
 };
@@ -110,9 +113,11 @@ struct mutable_buffer {
     void* data = nullptr;
     std::size_t size = 0;
 
+    /// The memory of a container, a view or an array, as long as it is now.
     template <detail::room_to_receive Room>
     mutable_buffer(Room&& room) noexcept  // NOLINT: implicit on purpose
         : data(std::data(room)), size(std::size(room)) {}
+    /// `count` bytes from `bytes` on.
     template <detail::byte_or_void T>
         requires(!std::is_const_v<T>)
     mutable_buffer(T* bytes, std::size_t count) noexcept : data(bytes), size(count) {}

@@ -23,6 +23,7 @@ namespace anel {
 /// Lifetime  the stream must outlive it and stay where it is.
 class buffered_reader {
 public:
+    /// Reads from `from`. What it has received and not returned, a receive on `from` does not see.
     explicit buffered_reader(tcp_stream& from) noexcept : from_(from) {}
 
     /// Reads up to the next "\n", which is taken and not returned, nor is a "\r" before it.

@@ -36,6 +36,7 @@ public:
     [[nodiscard]] std::span<std::byte> bytes() const noexcept {
         return {static_cast<std::byte*>(item().bytes.data), item().bytes.size};
     }
+    /// The bytes as text.
     [[nodiscard]] std::string_view text() const noexcept {
         return {static_cast<const char*>(item().bytes.data), item().bytes.size};
     }
@@ -84,8 +85,11 @@ public:
     /// Empty, with room for datagrams of at most `longest` bytes: longer ones are cut.
     explicit datagram_batch(std::size_t longest = longest_possible);
 
+    /// Datagrams in it, at most `capacity`.
     [[nodiscard]] std::size_t size() const noexcept { return batch_->count; }
+    /// Whether there is none.
     [[nodiscard]] bool empty() const noexcept { return batch_->count == 0; }
+    /// The datagram at `index`, which must be below size(): it is asserted.
     [[nodiscard]] batched_datagram operator[](std::size_t index) const noexcept {
         ANEL_ASSERT(index < size());
         return {*batch_, index};
@@ -111,6 +115,7 @@ public:
         batch_->count = kept;
     }
 
+    /// Goes through the datagrams: `for (auto datagram : batch)`.
     class iterator {
     public:
         using value_type = batched_datagram;
@@ -134,7 +139,9 @@ public:
         detail::message_batch* batch_;
         std::size_t index_;
     };
+    /// The first datagram.
     [[nodiscard]] iterator begin() const noexcept { return {*batch_, 0}; }
+    /// Behind the last one.
     [[nodiscard]] iterator end() const noexcept { return {*batch_, size()}; }
 
 private:

@@ -57,7 +57,9 @@ public:
         else detail::control_without_loop(closing);
     }
 
+    /// Whether it holds a connection: not one that was moved from, or made from nothing.
     [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
+    /// The address of the peer.
     [[nodiscard]] endpoint peer_endpoint() const noexcept { return detail::unpack(peer_); }
 
 private:

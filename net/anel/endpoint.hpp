@@ -23,6 +23,7 @@
 
 namespace anel {
 
+/// What kind of address an endpoint is.
 enum class address_family : std::uint8_t { ipv4, ipv6, unix_path };
 
 /// Why a text is not an address.
@@ -94,20 +95,26 @@ public:
     /// The address of a unix socket that was not bound: prints "unix:", which does not parse.
     [[nodiscard]] static constexpr endpoint unix_unnamed() noexcept;
 
+    /// 0.0.0.0: a socket that is bound to it receives at every IPv4 address of this machine.
     [[nodiscard]] static constexpr endpoint any_ipv4(std::uint16_t port) noexcept {
         return ipv4({}, port);
     }
+    /// [::], the same for IPv6; for IPv4 as well unless listen_options::v6_only.
     [[nodiscard]] static constexpr endpoint any_ipv6(std::uint16_t port) noexcept {
         return ipv6({}, port);
     }
+    /// 127.0.0.1: this machine alone.
     [[nodiscard]] static constexpr endpoint loopback_ipv4(std::uint16_t port) noexcept {
         return ipv4({127, 0, 0, 1}, port);
     }
+    /// [::1], the same for IPv6.
     [[nodiscard]] static constexpr endpoint loopback_ipv6(std::uint16_t port) noexcept {
         return ipv6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, port);
     }
 
+    /// What kind of address it is.
     [[nodiscard]] constexpr address_family family() const noexcept { return family_; }
+    /// Whether it is a unix path, or an abstract or empty name.
     [[nodiscard]] constexpr bool is_unix() const noexcept {
         return family_ == address_family::unix_path;
     }
@@ -134,6 +141,7 @@ public:
     ///          does in text_size_max bytes.
     /// Cost     no allocation.
     [[nodiscard]] constexpr std::string_view print(std::span<char> buffer) const noexcept;
+    /// What print() prints, as a string.
     [[nodiscard]] std::string to_string() const;
     friend std::ostream& operator<<(std::ostream& out, const endpoint& address);
 

@@ -31,10 +31,15 @@ public:
     }
     ~recv_buffer() { release(); }
 
+    /// Whether there are bytes: false at the end of the stream, and after release().
     explicit operator bool() const noexcept { return !bytes_.empty(); }
+    /// Bytes received, at most 64 KiB.
     [[nodiscard]] std::size_t size() const noexcept { return bytes_.size(); }
+    /// Where they are; they may be changed in place.
     [[nodiscard]] std::byte* data() const noexcept { return bytes_.data(); }
+    /// The bytes.
     [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
+    /// The bytes as text.
     [[nodiscard]] std::string_view text() const noexcept {
         return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
     }

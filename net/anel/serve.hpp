@@ -16,6 +16,7 @@
 
 namespace anel {
 
+/// The limits of serve(): connections, time, and how it ends.
 struct serve_options {
     /// Sessions at a time; more wait in the backlog.
     std::size_t connections_max = 10'000;

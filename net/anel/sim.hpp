@@ -60,12 +60,14 @@ enum class fault : std::uint8_t {
 };
 inline constexpr std::size_t fault_count = static_cast<std::size_t>(fault::count_);
 
+/// The name of the enumerator.
 [[nodiscard]] const char* name_of(fault kind) noexcept;
 
 /// How often each fault happens: chances in a million, each time it could. For partition and what
 /// follows it: in each tenth of a second.
 class fault_rates {
 public:
+    /// The chance of `kind`, 0 .. 1,000,000.
     std::uint32_t& operator[](fault kind) noexcept { return rates_[index(kind)]; }
     std::uint32_t operator[](fault kind) const noexcept { return rates_[index(kind)]; }
 
@@ -74,6 +76,7 @@ private:
     std::array<std::uint32_t, fault_count> rates_{};
 };
 
+/// How a world is made: which faults it brings, how fast its links are.
 struct world_options {
     /// Draw from the seed which faults happen and how often. Off: exactly those in `rates`.
     bool swarm = true;
@@ -95,6 +98,7 @@ struct world_options {
     /// Keep the whole record of the run: see world::trace() and world::record().
     bool keep_trace = false;
 
+    /// The defaults above.
     world_options() {}  // NOLINT: not an aggregate, which g++ 12 destroys twice beside a co_await
 };
 
@@ -115,6 +119,7 @@ struct trace_record {
     std::uint64_t size = 0;
 
     bool operator==(const trace_record&) const = default;
+    /// The record as a line of text: time, host, event, what came of it.
     [[nodiscard]] std::string print() const;
 };
 
@@ -135,6 +140,7 @@ class world {
 public:
     using program = std::function<task<>()>;
 
+    /// An empty network. `seed` decides all that is left to chance: the same seed, the same run.
     explicit world(std::uint64_t seed, const world_options& options = {});
     world(const world&) = delete;
     world& operator=(const world&) = delete;
@@ -164,6 +170,7 @@ public:
 
     /// Virtual time since the start.
     [[nodiscard]] duration now() const noexcept;
+    /// The seed that the world was made with.
     [[nodiscard]] std::uint64_t seed() const noexcept;
     /// 0 .. bound - 1, from the seed: for the choices of a test.
     [[nodiscard]] std::uint64_t random(std::uint64_t bound);
@@ -176,7 +183,9 @@ public:
 
     /// Cuts, or holds back, what two hosts send each other, until heal().
     void partition(std::string_view one, std::string_view other);
+    /// Cuts what `from` sends to `to`, until heal().
     void partition_one_way(std::string_view from, std::string_view to);
+    /// Holds back what two hosts send each other until heal(): then it arrives.
     void clog(std::string_view one, std::string_view other);
     /// Cuts a host off from all others.
     void isolate(std::string_view host);
@@ -193,6 +202,7 @@ public:
     void crash(std::string_view host);
     /// Starts a host that has crashed.
     void restart(std::string_view host);
+    /// Whether the host runs: it has not crashed, or has been started again.
     [[nodiscard]] bool is_up(std::string_view host) const;
     /// The most descriptors a host may have from now on: EMFILE beyond.
     void limit_descriptors(std::string_view host, std::size_t most);
@@ -203,6 +213,7 @@ public:
     /// Notes whether `condition` was ever true: over a batch of seeds it must be at least once.
     void sometimes(bool condition, std::string_view text);
 
+    /// What the run has come to so far.
     [[nodiscard]] statistics stats() const;
     /// What every task of every host waits for, and where.
     [[nodiscard]] std::string tasks() const;

@@ -24,6 +24,7 @@ struct scenario {
     void (*run)(world& in);  ///< adds hosts and calls world::run; throws when something is wrong
     world_options options;
 
+    /// A test with this name and function; `how` is how its worlds are made.
     scenario(std::string called, void (*what)(world&), const world_options& how = {})
         : name(std::move(called)), run(what), options(how) {}
 };

@@ -77,7 +77,7 @@ public:
     socket_handle& operator=(socket_handle&& other) noexcept;
     ~socket_handle() { close_now(); }
 
-    [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
+    [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }  ///< false once closed
     /// The descriptor, -1 when closed. For setting options the library does not know.
     [[nodiscard]] int native_handle() const noexcept { return fd_; }
     /// The address this socket is bound to.
@@ -92,7 +92,7 @@ public:
     [[nodiscard("co_await it")]] close_wait close() noexcept;
     /// From now on a receive gives what has arrived already, and then 0, the end of the stream.
     void shutdown_receive() noexcept;
-    [[nodiscard]] detail::socket_activity activity() const noexcept;
+    [[nodiscard]] detail::socket_activity activity() const noexcept;  ///< for serve()
     /// Closes at once. Nothing may be waiting on this socket, which is asserted.
     void close_now() noexcept;
 

@@ -190,6 +190,7 @@ public:
 
     /// The address of the peer, also after the connection has ended.
     [[nodiscard]] endpoint peer_endpoint() const noexcept { return detail::unpack(peer_); }
+    /// The same, as the library keeps it.
     [[nodiscard]] detail::packed_endpoint packed_peer() const noexcept { return peer_; }
 
 private:
@@ -211,6 +212,7 @@ private:
     bool said_end_ = false;  // with shutdown_send()
 };
 
+/// How tcp_listener::bind() makes its socket.
 struct listen_options {
     /// Connections that may wait for accept(); the system clips it (Linux: net.core.somaxconn).
     int backlog = 4096;

@@ -23,6 +23,7 @@ class send_batch_wait;
 class turn_to_send;
 }  // namespace detail
 
+/// How udp_socket::bind() makes its socket.
 struct udp_options {
     bool reuse_address = false;  ///< on Linux two sockets on one port would steal from each other
     bool reuse_port = false;     ///< several sockets on one port, which share its datagrams

@@ -12,6 +12,7 @@ namespace anel {
 /// network of <anel/sim.hpp>: only a sim::world makes one.
 enum class backend_kind : std::uint8_t { automatic, io_uring, epoll, poll, sim };
 
+/// "auto", "io_uring", "epoll", "poll" or "sim": what ANEL_BACKEND takes and a server prints.
 const char* name_of(backend_kind kind) noexcept;
 
 /// How a backend is made. The defaults are right for servers; tests make rings tiny.

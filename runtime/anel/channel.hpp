@@ -78,6 +78,7 @@ public:
         while (!senders_.empty()) senders_.grant_first();
         while (!receivers_.empty()) receivers_.grant_first();
     }
+    /// Whether close() was called. Items may still be inside.
     [[nodiscard]] bool is_closed() const noexcept {
         const guard held(waits_);
         return closed_;

@@ -19,7 +19,9 @@ namespace anel {
 /// A failed operation. what() reads `bind 127.0.0.1:7777: Address already in use (EADDRINUSE)`.
 class io_error final : public std::system_error {
 public:
+    /// `operation` is what failed, `subject` what it was done to: an address, a path, or nothing.
     io_error(std::error_code code, std::string_view operation, std::string_view subject);
+    /// Operation, subject, reason and the name of the errno.
     [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }
 
 private:
@@ -38,7 +40,9 @@ enum class errc : int {
     file_too_short,      ///< a file that ends before what was to be sent of it
     run_has_ended,       ///< a socket is used after the run() that made it; also a bad descriptor
 };
+/// The category of the errors in errc.
 const std::error_category& anel_category() noexcept;
+/// Makes an errc compare with, and convert to, a std::error_code.
 std::error_code make_error_code(errc code) noexcept;
 
 /// Errors of name resolution, EAI_ codes.
@@ -62,23 +66,30 @@ std::error_code error_in(std::int32_t result) noexcept;
 template <class T>
 class [[nodiscard]] result {
 public:
+    /// A value.
     result(T value) : value_(std::forward<T>(value)) {}  // NOLINT: implicit on purpose
-    result(std::error_code error) noexcept               // NOLINT: implicit on purpose
+    /// A failure.
+    result(std::error_code error) noexcept  // NOLINT: implicit on purpose
         requires(!std::is_same_v<T, std::error_code>)
         : error_(error) {}
+    /// A failure, also where the value is an error_code.
     static result failure(std::error_code error) noexcept {
         result failed;
         failed.error_ = error;
         return failed;
     }
 
+    /// Whether there is a value.
     explicit operator bool() const noexcept { return value_.has_value(); }
+    /// What went wrong; empty when there is a value.
     [[nodiscard]] std::error_code error() const noexcept { return error_; }
 
     /// Returns the value. Errors: std::system_error when there is none.
     T& value() & { return check(), *value_; }
     T&& value() && { return check(), static_cast<T&&>(*value_); }
+    /// The same as value().
     T& operator*() & { return value(); }
+    /// A member of value().
     std::remove_reference_t<T>* operator->() { return &value(); }
 
 private:

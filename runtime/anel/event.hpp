@@ -16,11 +16,14 @@ public:
 
     event() noexcept = default;
 
+    /// Whether it is set.
     [[nodiscard]] bool is_set() const noexcept { return set_; }
+    /// Sets the event and wakes those who wait: they run once this task waits or ends.
     void set() noexcept {
         set_ = true;
         while (!waiters_.empty()) waiters_.grant_first();
     }
+    /// From now on wait() waits again. Those who were woken stay awake.
     void reset() noexcept { set_ = false; }
     /// Waits until the event is set; at once when it is.
     /// Errors  task_cancelled.

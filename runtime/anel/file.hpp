@@ -32,6 +32,7 @@ public:
     /// Thread   it is opened on a helper thread, which a cancel waits for.
     static task<readable_file> open(std::string path);
 
+    /// Whether it holds an open file.
     [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
     /// Bytes that it had when it was opened.
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
@@ -39,6 +40,7 @@ public:
     [[nodiscard]] std::chrono::system_clock::time_point modified() const noexcept {
         return modified_;
     }
+    /// The path that it was opened by.
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     /// The descriptor, -1 when it is not open.
     [[nodiscard]] int native_handle() const noexcept { return fd_; }

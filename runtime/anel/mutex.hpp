@@ -23,6 +23,7 @@ class semaphore {
 public:
     class acquire_wait;
 
+    /// With `permits` free ones.
     explicit semaphore(std::size_t permits) noexcept : free_(permits) {}
 
     /// Takes a permit, waiting for one if need be.
@@ -39,6 +40,7 @@ public:
         if (waiters_.empty()) free_ += 1;
         else waiters_.grant_first();
     }
+    /// Permits that are free.
     [[nodiscard]] std::size_t available() const noexcept { return free_; }
 
 private:
@@ -82,6 +84,7 @@ public:
             return *this;
         }
         ~guard() { unlock(); }
+        /// Gives the lock back before the guard goes.
         void unlock() noexcept {
             if (held_) std::exchange(held_, nullptr)->permit_.release();
         }
@@ -96,6 +99,7 @@ public:
     /// Returns  a guard, which gives the lock back when it goes.
     /// Errors   task_cancelled, and then the lock was not taken.
     [[nodiscard("co_await it")]] lock_wait lock() noexcept;
+    /// Whether a task holds the lock.
     [[nodiscard]] bool is_locked() const noexcept { return permit_.available() == 0; }
 
 private:

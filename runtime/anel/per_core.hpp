@@ -13,6 +13,7 @@
 
 namespace anel {
 
+/// How run_per_core() runs its loops.
 struct per_core_options {
     run_options run;
     /// Keeps each thread on a processor of its own, where the system can do that.

@@ -40,6 +40,7 @@ void withdraw_from(mailbox& box, posted& call) noexcept;
 /// Runs functions on a loop's thread. A value; copy it to other threads. It may outlive the loop.
 class poster {
 public:
+    /// Made by get_poster.
     explicit poster(std::shared_ptr<detail::mailbox> box) noexcept : mailbox_(std::move(box)) {}
 
     /// Queues `function` to be called on the loop's thread, in the order of posting.

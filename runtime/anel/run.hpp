@@ -34,6 +34,7 @@ struct stall {
     std::string stack;                ///< the calls of the thread, a line each; empty: not known
 };
 
+/// How run() runs a task.
 struct run_options {
     backend_options backend{};
     /// SIGINT and SIGTERM cancel the task; a second one has its usual effect and ends the process.

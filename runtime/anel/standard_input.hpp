@@ -20,6 +20,7 @@ namespace anel {
 /// been read beyond a line waits in here. A cancelled read loses nothing.
 class standard_input {
 public:
+    /// Reads nothing yet.
     standard_input() noexcept;
 
     /// Reads up to the next "\n", which is taken and not returned, nor is a "\r" before it.

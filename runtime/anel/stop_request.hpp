@@ -21,6 +21,7 @@ public:
     stop_request(stop_request&& other) noexcept { ANEL_ASSERT(other.first_ == nullptr); }
     stop_request& operator=(stop_request&&) = delete;
 
+    /// Whether the end is wanted. A long call looks at it now and then, and returns.
     [[nodiscard]] bool stop_requested() const noexcept {
         return requested_.load(std::memory_order_acquire);
     }
@@ -54,6 +55,8 @@ private:
 template <class Function>
 class when_stopped : private stop_request::hook {
 public:
+    /// From now on a stop calls `function`.
+    /// Lifetime `stop` must outlive this object.
     when_stopped(const stop_request& stop, Function function)
         : hook{&when_stopped::run}, stop_(stop), function_(std::move(function)) {
         const std::lock_guard held(stop_.lock_);

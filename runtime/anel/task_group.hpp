@@ -150,24 +150,23 @@ public:
 
     /// Asks the body and every child to end. Returns at once.
     void cancel() noexcept { scope_.cancel(); }
-    [[nodiscard]] std::size_t size() const noexcept { return live_; }
+    [[nodiscard]] std::size_t size() const noexcept { return live_; }  ///< children still alive
 
     // For with_task_group and its like.
     /// Starts a coroutine that was written as a child.
     void adopt(detail::spawned::handle_type child) noexcept;
-    [[nodiscard]] detail::cancel_scope& scope() noexcept { return scope_; }
-    void fail(std::exception_ptr error) noexcept;
+    [[nodiscard]] detail::cancel_scope& scope() noexcept { return scope_; }  ///< of the children
+    void fail(std::exception_ptr error) noexcept;  ///< notes what the body threw, and cancels
     /// Throws the first error; or task_cancelled when a cancel from outside cut something short.
     void rethrow() const {
         rethrow_error();
         if (cut_short_ && scope_.parent()->cancelled()) throw task_cancelled{};
     }
-
+    /// Throws the first error, if there was one.
     void rethrow_error() const {
         if (first_error_) std::rethrow_exception(first_error_);
     }
 
-    /// Waits until no child is left; a cancel does not shorten it.
     class join_wait : public detail::suspension {
     public:
         explicit join_wait(task_group& group) noexcept : group_(group) {}
@@ -179,6 +178,7 @@ public:
         task_group& group_;
         bool suspended_ = false;
     };
+    /// Waits until no child is left; a cancel does not shorten it.
     [[nodiscard("co_await it")]] join_wait join() noexcept { return join_wait(*this); }
 
 private:

@@ -12,6 +12,7 @@ namespace anel {
 /// Cost      a comparison where nothing is recorded.
 class trace_mark {
 public:
+    /// A mark with this text, noted once it is awaited.
     explicit trace_mark(const char* text) noexcept : text_(text) {}
     bool start(detail::cancel_scope& scope, detail::frame&) noexcept {
         if (scope.owner().record()) scope.owner().note_mark(scope, text_);

@@ -54,6 +54,7 @@ struct any_of {
     std::size_t first;                        ///< the one that ended first
     std::tuple<std::optional<T>...> results;  ///< void as std::monostate; see when_all()
 
+    /// Made by when_any().
     any_of(std::size_t index, std::tuple<std::optional<T>...> values)
         : first(index), results(std::move(values)) {}
 };
@@ -64,6 +65,7 @@ struct any_of_list {
     std::size_t first;
     std::vector<std::optional<T>> results;
 
+    /// Made by when_any().
     any_of_list(std::size_t index, std::vector<std::optional<T>> values)
         : first(index), results(std::move(values)) {}
 };
