@@ -1,0 +1,28 @@
+// 11_answer.cpp: asks three servers at once; the first error ends all.
+// SPDX-License-Identifier: MIT
+#include <anel/anel.hpp>
+#include <iostream>
+using namespace anel;
+
+task<> fetch(endpoint server) {
+    auto conn = co_await connect(server);
+    char answer[3];
+    co_await conn.recv_exact(answer);  // throws if the server hangs up
+    std::cout << server << ": " << std::string_view(answer, 3) << std::endl;
+}
+
+task<> program(std::vector<endpoint> servers) {
+    auto body = [&](task_group& group) -> task<> {
+        for (const endpoint& server : servers) group.spawn(fetch, server);
+        co_return;
+    };
+    co_await with_task_group(body);
+}
+
+int main(int argc, char** argv) try {
+    std::vector<endpoint> servers(argv + 1, argv + argc);
+    return run(program(servers));
+} catch (const std::exception& error) {
+    std::cout << "the first error: " << error.what() << '\n';
+    return 1;
+}
