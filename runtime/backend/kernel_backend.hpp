@@ -20,8 +20,11 @@ public:
     [[nodiscard]] time_point now() const noexcept final { return monotonic_now(); }
 
     bool start_helper(operation& op) noexcept final {
-        if (const std::int32_t error = helpers_.start(op)) return finished_inline(op, error);
-        counters_.helper_calls += 1;
+        counters_.helper_calls += 1;  // before a helper can ask for it
+        if (const std::int32_t error = helpers_.start(op)) {
+            counters_.helper_calls -= 1;
+            return finished_inline(op, error);
+        }
         started(op);
         return true;
     }
