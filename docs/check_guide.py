@@ -40,7 +40,7 @@ HEADINGS = {  # of a chapter, below its title
     "read": ("Read in anel", "Para ler no anel"),
     "python": ("In Python", "Em Python"),
 }
-OPENING = (("You will be able to", "You need"), ("Você vai conseguir", "Você precisa de"))
+OPENING = (("You will be able to", "You need"), ("Você vai conseguir", "Você precisa"))
 
 # What Portuguese prose says with another word, unless it stands in *italics*, as a quotation.
 TERMS = {

@@ -12,6 +12,8 @@ def lines(conn):
         while b'\n' in have:
             line, have = have.split(b'\n', 1)
             yield line.decode()  # a whole line: no character is cut
+        if len(have) > 1000:
+            raise ValueError('no line')
     print('recv 0')
 # #endregion body
 

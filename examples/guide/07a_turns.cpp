@@ -5,6 +5,7 @@
 #include <deque>
 #include <exception>
 
+// #region task
 using handle = std::coroutine_handle<>;
 struct task {  // A coroutine that has not begun: see loop::start().
     struct promise_type {
@@ -19,6 +20,7 @@ struct task {  // A coroutine that has not begun: see loop::start().
     };
     handle frame;
 };
+// #endregion task
 // #region loop
 struct loop {
     std::deque<handle> ready;

@@ -235,7 +235,7 @@ class CheckGuide(unittest.TestCase):
 
     def test_the_title_and_the_opening(self):
         self.planted(EN, "# 6. A", "# A", "the title is not one `# 6")
-        self.planted(PT, "**Você precisa de**", "Você precisa de", r"no \*\*Você precisa de\*\*")
+        self.planted(PT, "**Você precisa de**", "Você precisa de", r"no \*\*Você precisa\*\*")
 
     def test_another_region_in_portuguese(self):
         self.planted(PT, "region=body", "region=inner", f"{PT}:\\d+: code fence .*inner")

@@ -88,7 +88,9 @@ class Tree(Picture):
         box.lines = [(line, size, "quiet" if state == "cancelled" else "ink", True)
                      for line in wrap(name, room, size, True)]
         if state:
-            word = self.say(self.data.get("legend", {}).get(state)) or self.words(f"task {state}")
+            key = f"scope {state}"  # in Portuguese a task and a scope differ in gender
+            key = key if kind != "task" and self.words.has(key) else f"task {state}"
+            word = self.say(self.data.get("legend", {}).get(state)) or self.words(key)
             box.lines.append((word, self.size, LOOKS[state][1], False))
         if node.get("text"):
             box.lines += [(line, self.size, "ink", False)

@@ -213,7 +213,8 @@ class Chart:
         if not arrived and fate not in ("lost", "blocked"):
             fate = "on its way"
         note = f", {words(fate)}" if fate != "arrives" and words.has(fate) else ""
-        texts = [f"{kind}, {words.bytes(size)}{note}", f"{kind} {size}{note}", f"{kind} {size}"]
+        bytes_sent = words.bytes(size)
+        texts = [f"{kind}, {bytes_sent}{note}", f"{bytes_sent}{note}", bytes_sent]
         return (texts if size else [kind + note]) + [kind]
 
     def label_places(self, x1, y1, x2, y2, half, reach):
@@ -266,7 +267,8 @@ class Chart:
         named = [(place % HUES, ports) for place, ports in enumerate(self.connections.values())
                  if ports]
         for place, (hue, ports) in enumerate(named[:12]):
-            text = "…" if place == 11 and len(named) > 12 else ports
+            more = place == 11 and len(named) > 12
+            text = "…" if more else self.words("ports", ports=ports)
             width = text_width(text, 11.5) + 40
             if x + width > canvas.width and x > left:
                 x, y = left, y + 18

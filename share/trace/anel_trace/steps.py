@@ -30,7 +30,14 @@ class Teller:
     def label(self, number):
         task = self.story.tasks.get(number)
         name = self.words.task(task) if task else self.words("task", n=number)
-        return name.replace(" ", "\u00a0")  # no line ends within it
+        name = name.replace(" ", "\u00a0")  # no line ends within it
+        return name if task and task.name else self.words("a task", task=name)
+
+    def subject(self, numbers):
+        """The beginning of a sentence."""
+        told = self.words.listed((self.label(number) for number in numbers), 6)
+        # A name stays as it is.
+        return told if self.story.tasks[numbers[0]].name else told[0].upper() + told[1:]
 
     def operation(self, event):
         if event.get("fd", -1) < 0:
@@ -102,10 +109,7 @@ class Teller:
         if len(clauses) > 5:
             clauses = clauses[:4] + ["…"]
         clauses += self.giving_way(run, inside)
-        who = self.label(run.task)
-        if not self.story.tasks[run.task].name:
-            who = who.capitalize()  # it is a word, and begins a sentence
-        return f"{who} {self.words.listed(clauses, len(clauses))}."
+        return f"{self.subject([run.task])} {self.words.listed(clauses, len(clauses))}."
 
     def waking(self, number, events):
         kinds = {event["kind"] for event in events}
@@ -203,5 +207,4 @@ class Teller:
             if len(runs) <= 2 or piece not in runs:
                 yield self.tell(piece)
             elif piece is runs[0]:
-                tasks = list(dict.fromkeys(self.label(run[2]) for run in runs))
-                yield self.words("run in turn", list=self.words.listed(tasks, 6))
+                yield self.words("run in turn", list=self.subject([run[2] for run in runs]))

@@ -22,12 +22,13 @@ TABLE = {
     "one task": ("one task", "uma tarefa"),
     "tasks": ("{n} tasks", "{n} tarefas"),
     "task": ("task {n}", "tarefa {n}"),
+    "a task": ("{task}", "a {task}"),  # in a sentence
     "loop": ("the loop", "o laço"),
     "loop n": ("loop {n}", "laço {n}"),
     "kernel": ("KERNEL", "KERNEL"),
     "network": ("NETWORK", "REDE"),
     "process": ("YOUR PROCESS", "SEU PROCESSO"),
-    "runs": ("runs", "executa"),
+    "runs": ("runs", "em execução"),
     "held": ("held by the kernel", "com o kernel"),
     "held by network": ("waits for the network", "espera a rede"),
     "until ready": ("waits until ready", "espera ficar pronto"),
@@ -76,7 +77,7 @@ TABLE = {
     "waits ready": ("The loop sleeps. Waiting: {list}.", "O laço dorme. À espera: {list}."),
     "does not sleep": ("The loop asks for results and does not sleep: a task is ready.",
                        "O laço pergunta por resultados e não dorme: há tarefa pronta."),
-    "run in turn": ("{list} run, one after the other.", "{list} executam, uma após a outra."),
+    "run in turn": ("{list} run, one after the other.", "{list} rodam, uma após a outra."),
     "begins": ("begins", "começa"),
     "goes on": ("goes on", "continua"),
     "wakes up": ("wakes from its sleep", "acorda do seu sono"),
@@ -92,7 +93,7 @@ TABLE = {
     "at once": ("{clause} at once", "{clause} na hora"),
     "sends": ("sends {bytes}", "envia {bytes}"),
     "suspends": ("suspends", "se suspende"),
-    "spawns": ("spawns {task}", "lança {task}"),
+    "spawns": ("spawns {task}", "inicia {task}"),
     "lets go": ("lets {task} go on", "deixa {task} continuar"),
     "cancels": ("cancels what is below it", "cancela o que está abaixo dela"),
     "marks": ("marks “{text}”", "marca “{text}”"),
@@ -105,7 +106,7 @@ TABLE = {
     "wait join": ("waits for its children", "espera suas filhas"),
     "wait several": ("waits for several things", "espera várias coisas"),
     "wait turn": ("lets others run, as its share is used up",
-                  "deixa as outras executarem, pois sua parte acabou"),
+                  "deixa as outras rodarem, pois sua parte acabou"),
     "end ok": ("ends", "termina"),
     "end error": ("ends with an error", "termina com um erro"),
     "end cancelled": ("ends, cancelled", "termina, cancelada"),
@@ -133,13 +134,14 @@ TABLE = {
     "datagram": ("datagram", "datagrama"),
     "refused": ("refused", "recusado"),
     "window": ("window", "janela"),
+    "ports": ("ports {ports}", "portas {ports}"),
     "unreachable": ("unreachable", "inalcançável"),
     "reset": ("RST", "RST"),
     "syn": ("SYN", "SYN"),
     "syn-ack": ("SYN-ACK", "SYN-ACK"),
     "fin": ("FIN", "FIN"),
     # Described pictures.
-    "state runs": ("runs", "executa"),
+    "state runs": ("runs", "em execução"),
     "state waits": ("waits in a call", "espera em uma chamada"),
     "state kernel": ("the kernel holds it", "o kernel guarda"),
     "state ready": ("there, not yet collected", "chegou, ainda não recolhido"),
@@ -153,12 +155,14 @@ TABLE = {
     "head": ("head {n}", "head {n}"),
     "tail": ("tail {n}", "tail {n}"),
     "bytes of": ("{n} bytes", "{n} bytes"),
-    "task running": ("running", "executando"),
+    "task running": ("running", "em execução"),
     "task waiting": ("waiting", "esperando"),
     "task cancelled": ("cancelled", "cancelada"),
     "task failed": ("failed", "falhou"),
     "task done": ("done", "terminou"),
     "task ready": ("ready", "pronta"),
+    "scope cancelled": ("cancelled", "cancelado"),  # a group, too
+    "scope ready": ("ready", "pronto"),
     "type group": ("group", "grupo"),
     "type scope": ("scope", "escopo"),
     "fault partition": ("partition", "partição"),
@@ -202,7 +206,11 @@ class Words:
         return self("one byte") if number == 1 else self("bytes", n=number)
 
     def decimal(self, text):
-        return text.replace(".", ",") if self.language == "pt" else text
+        """A number: 1,082.5 or 1.082,5."""
+        whole, point, part = text.partition(".")
+        if len(whole) > 3 and whole.isdecimal():
+            text = f"{int(whole):,}{point}{part}"
+        return text.translate(str.maketrans(",.", ".,")) if self.language == "pt" else text
 
     def duration(self, ns):
         return self.decimal(duration(ns))
