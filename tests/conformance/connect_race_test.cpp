@@ -297,6 +297,7 @@ TEST_P(connect_race, a_second_winner_is_closed) {
             hole first(endpoint(name + "1"));
             hole second(endpoint(name + "2"));
             const endpoints addresses{first.address, second.address};
+            const std::size_t before = count_descriptors();
             std::size_t descriptors = 0;
             std::optional<tcp_stream> won;
             const auto connect_to_them = [&]() -> task<> {
@@ -304,7 +305,8 @@ TEST_P(connect_race, a_second_winner_is_closed) {
             };
             co_await with_task_group([&](task_group& group) -> task<> {
                 group.spawn(connect_to_them);
-                co_await sleep_for(attempt_delay + 50ms);  // both wait for room
+                while (count_descriptors() < before + 2) co_await sleep_for(10ms);
+                co_await yield();  // both wait for room
                 for (hole* each : {&first, &second}) {
                     each->waiting.clear();
                     while (each->listener.readable(0)) accept(*each).close();
