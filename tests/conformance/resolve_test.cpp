@@ -266,7 +266,6 @@ TEST_P(resolving_on_kernel, abandoned_lookups_do_not_hold_up_others) {
     apart.join();
     if (!possible) GTEST_SKIP() << "this process cannot have a network of its own";
 }
-#endif
 
 TEST_P(resolving_on_kernel, the_zone_of_an_address_may_be_the_name_of_an_interface) {
     run([&]() -> task<> {
@@ -277,6 +276,7 @@ TEST_P(resolving_on_kernel, the_zone_of_an_address_may_be_the_name_of_an_interfa
         EXPECT_EQ(text, "resolve fe80::1%nosuch0: No such device (ENODEV)");
     });
 }
+#endif
 
 }  // namespace
 }  // namespace anel::test
