@@ -145,9 +145,11 @@ void network::unwind(machine& which) {
 }
 
 void network::crash_everybody() noexcept {
+    const bool was_run = std::exchange(is_run_, true);  // what programs say in destructors is noted
     for (const auto& each : machines_) {
         if (each->turning) unwind(*each);
     }
+    is_run_ = was_run;
 }
 
 // --- the end ------------------------------------------------------------------------------------

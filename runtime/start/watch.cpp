@@ -91,8 +91,8 @@ void loop_watch::run() noexcept {
     // Other signals are the affair of the program's other threads.
     sigset_t every;
     sigfillset(&every);
-    if (own_signal_ != 0) sigdelset(&every, own_signal_);
-    pthread_sigmask(SIG_BLOCK, &every, nullptr);
+    if (own_signal_ != 0) sigdelset(&every, own_signal_);  // a parent may have blocked it
+    pthread_sigmask(SIG_SETMASK, &every, nullptr);
     while (!ends_.load()) look();
 }
 

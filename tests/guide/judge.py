@@ -37,8 +37,8 @@ def main(number, program):
         print(words["not_yet"].format(n=chapter, why=reason.text[speech]))
         print(words["task"].format(task=exercise.TASK[speech]))
         return 1
-    except (ConnectionError, TimeoutError) as error:
-        # The program hung, died or hung up: that is the reader's, not the judge's.
+    except (OSError, UnicodeDecodeError) as error:
+        # The program hung, died or hung up, or is none: that is the reader's, not the judge's.
         print(words["not_yet"].format(n=chapter, why=error))
         print(words["task"].format(task=exercise.TASK[speech]))
         return 1

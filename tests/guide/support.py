@@ -1,13 +1,16 @@
 # support.py: what the checks of the guide share: starting a program, talking to it, ending it.
 # SPDX-License-Identifier: MIT
 
+import contextlib
 import os
 import re
 import socket
 import subprocess
+import threading
 import time
 
 DEADLINE = 20  # seconds after which something that should have come has not come
+OUTPUT_MAX = 1 << 20  # characters of a program's output that are looked at
 LINE = re.compile(r"listening on (\S+):(\d+)")
 
 
@@ -40,9 +43,31 @@ class Program:
             if stream:
                 stream.close()
 
+    @contextlib.contextmanager
+    def in_time(self, en, pt):
+        """Ends the program when what is waited for in the block takes too long."""
+        late = threading.Event()
+
+        def give_up():
+            late.set()
+            self.process.kill()
+
+        timer = threading.Timer(DEADLINE, give_up)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+        if late.is_set():
+            raise NotYet(en, pt)
+
     def line(self):
         """The next line that it prints, without its end; empty when it has ended."""
-        text = self.process.stdout.readline().rstrip("\n")
+        with self.in_time(
+                f"The program printed no line in {DEADLINE} s. Is the line flushed (std::endl)?",
+                f"O programa não imprimiu nenhuma linha em {DEADLINE} s. Ela foi enviada com "
+                "std::endl?"):
+            text = self.process.stdout.readline(OUTPUT_MAX).rstrip("\n")
         self.lines.append(text)
         return text
 
@@ -51,18 +76,24 @@ class Program:
         said = self.line()
         found = LINE.search(said)
         if not found:
-            rest = said + "\n" + self.process.stdout.read()
-            raise NotYet(f"The program did not say where it listens. It said: {rest}",
-                         f"O programa não disse onde escuta. Ele disse: {rest}")
+            raise NotYet(f"The program did not say where it listens. It said: {said}",
+                         f"O programa não disse onde escuta. Ele disse: {said}")
         return found.group(1).strip("[]"), int(found.group(2))
 
     def finish(self, text=None):
         """Everything that it prints until it ends by itself."""
-        try:
-            said, _ = self.process.communicate(text, timeout=DEADLINE)
-        except subprocess.TimeoutExpired:
-            raise NotYet(f"The program did not end in {DEADLINE} s.",
-                         f"O programa não terminou em {DEADLINE} s.") from None
+        with self.in_time(f"The program did not end in {DEADLINE} s.",
+                          f"O programa não terminou em {DEADLINE} s."):
+            if self.process.stdin:
+                with contextlib.suppress(BrokenPipeError):
+                    self.process.stdin.write(text or "")
+                    self.process.stdin.close()
+            said = self.process.stdout.read(OUTPUT_MAX)
+            if len(said) < OUTPUT_MAX:
+                self.process.wait()
+        if len(said) == OUTPUT_MAX:
+            self.process.kill()
+            raise NotYet("The program prints without end.", "O programa imprime sem fim.")
         self.lines += said.splitlines()
         return said
 

@@ -81,6 +81,26 @@ TEST_P(loop_watched, does_not_interrupt_its_tasks_by_the_signal_itself) {
     EXPECT_NE(text.find("tasks of a loop"), std::string::npos) << text;
 }
 
+// As in a program that a task of another one has started: a mask survives exec.
+TEST_P(loop_watched, hears_the_signal_also_when_its_parent_had_blocked_it) {
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &one, nullptr);
+    standard_error errors;
+    std::string text;
+    const auto asks = [&]() -> task<> {
+        ::kill(::getpid(), SIGUSR1);
+        const auto read = [&] { text = errors.read_until("tasks of a loop"); };
+        co_await offload(read);
+    };
+    run_options options = on_this_backend();
+    options.dump_on = SIGUSR1;
+    run(asks(), options);
+    pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+    EXPECT_NE(text.find("tasks of a loop"), std::string::npos) << text;
+}
+
 struct stalls_seen {
     std::mutex mutex;
     std::vector<stall> all;

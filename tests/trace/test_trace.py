@@ -121,8 +121,25 @@ class Record_command(WithFolder):
                       run("record", "-o", self.path("r"), "--", "/no/such", code=1))
 
     def test_a_program_that_leaves_no_record(self):
-        self.assertIn("has left no record", run("record", "-o", self.path("r"), "--", "true",
-                                                code=1))
+        for command, code in ((("true",), 1), (("sh", "-c", "exit 5"), 5),
+                              (("sh", "-c", "kill -9 $$"), 137)):
+            with self.subTest(command):
+                self.assertIn("has left no record",
+                              run("record", "-o", self.path("r"), "--", *command, code=code))
+
+    def test_what_is_no_plain_file_is_left_alone(self):
+        pipe, missing = self.path("pipe"), os.path.join(self.path("missing"), "r")
+        os.mkfifo(pipe)
+        self.assertIn("is no plain file", run("record", "-o", pipe, "--", "true", code=1))
+        self.assertTrue(os.path.exists(pipe))
+        self.assertIn("cannot write into", run("record", "-o", missing, "--", "true", code=1))
+
+    def test_what_is_no_record_is_said_to_be_none(self):
+        out = self.path("r")
+        for text in ("{}", "[", "[1]"):
+            with self.subTest(text):
+                said = run("record", "-o", out, "--", "sh", "-c", f"echo '{text}' >{out}", code=1)
+                self.assertIn("something else than a record", said)
 
 
 class Summary(WithFolder):

@@ -5,11 +5,13 @@ came, and when the thread had a processor. Both sides use CLOCK_MONOTONIC, and i
 is the address of the operation, or for a receive that stays armed its descriptor (uring.hpp).
 Where tracefs is not to be had, the record has no such lane, and the user is told why."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 
@@ -66,6 +68,7 @@ class Tracing:
             raise OSError(None, "tracefs is not mounted, or not for this user to see; as root: "
                                 f"mount -t tracefs tracefs {TRACEFS[0]}")
         self.pid, self.open = pid, []
+        left_over(tracefs)
         try:
             self.rings = self.instance(tracefs, f"anel-{pid}-rings")
             for event in RING_EVENTS:
@@ -82,6 +85,9 @@ class Tracing:
         made = Instance(tracefs, name)
         self.open.append(made)
         made.write("trace_clock", "mono")
+        for option, value in (("record-tgid", "0"), ("irq-info", "1")):  # as LINE expects it
+            with contextlib.suppress(OSError):
+                made.write(f"options/{option}", value)
         made.write("buffer_size_kb", str(KIB_PER_CPU))
         return made
 
@@ -128,59 +134,104 @@ def subject(text):
     return told
 
 
-def start(command, path):
-    """The program, stopped before its first instruction; it goes on when the pipe is closed."""
-    reading, writing = os.pipe()
-    wait_and_run = f'read -r _ <&{reading}; exec "$@" {reading}<&-'
-    process = subprocess.Popen(["sh", "-c", wait_and_run, "sh", *command], pass_fds=(reading,),
-                               env={**os.environ, "ANEL_TRACE": path})
-    os.close(reading)
-    return process, writing
+# Runs in the place of the program until the pipe is closed, and then becomes the program.
+WAIT_AND_RUN = """
+import os, sys
+gate, *command = sys.argv[1:]
+os.read(int(gate), 1)
+os.close(int(gate))
+try:
+    os.execvp(command[0], command)
+except OSError as error:
+    sys.exit(f"{command[0]}: {error.strerror}")
+"""
 
 
-def trace(process, gate):
-    """What was traced until the program has ended, as parts of a record."""
-    tracing = None
+class Program:
+    """The program, stopped before its first instruction. A signal for the tool is one for it."""
+
+    def __init__(self, command, path):
+        reading, self.gate = os.pipe()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda number, _: self.process.send_signal(number))
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WAIT_AND_RUN, str(reading), *command], pass_fds=(reading,),
+            env={**os.environ, "ANEL_TRACE": path},
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+        os.close(reading)
+
+    def run(self):
+        """Its exit code, as a shell tells it."""
+        os.close(self.gate)
+        code = self.process.wait()
+        return 128 - code if code < 0 else code
+
+
+def left_over(tracefs):
+    """Removes what was left by tools that were killed."""
+    for name in os.listdir(f"{tracefs}/instances"):
+        found = re.fullmatch(r"anel-(\d+)-(rings|switches)", name)
+        if found and not os.path.exists(f"/proc/{found[1]}"):
+            with contextlib.suppress(OSError):
+                os.rmdir(f"{tracefs}/instances/{name}")
+
+
+def trace(program):
+    """The program's exit code, and what was traced until it ended: parts of a record."""
     try:
-        tracing = Tracing(process.pid)
+        tracing = Tracing(program.process.pid)
     except OSError as error:
         reason = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-        sys.stderr.write(f"anel-trace: record: without the kernel's lane: {reason}\n")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the program gets it as well, and ends
-    signal.signal(signal.SIGTERM, lambda number, _: process.send_signal(number))
-    os.close(gate)
-    process.wait()
-    if tracing is None:
-        return {}
+        say(f"without the kernel's lane: {reason}")
+        return program.run(), {}
     try:
-        return {"kernel": list(tracing.ring_events()), "kernel_lost": tracing.rings.lost(),
-                "processor": list(tracing.on_processor())}
+        code = program.run()
+        found = {"kernel": list(tracing.ring_events()), "kernel_lost": tracing.rings.lost(),
+                 "processor": list(tracing.on_processor())}
     finally:
         tracing.close()
+    if not found["processor"]:
+        say(f"the kernel's lane is empty: nothing was seen of process {program.process.pid}")
+    return code, found
+
+
+def say(text):
+    sys.stderr.write(f"anel-trace: record: {text}\n")
+
+
+def check(command, path):
+    """Refuses what cannot work before anything is started, or removed."""
+    if not shutil.which(command[0]):
+        raise Trouble(f"there is no program {command[0]}")
+    folder = os.path.dirname(path)
+    if not os.access(folder, os.W_OK):
+        raise Trouble(f"cannot write into {folder}")
+    if os.path.lexists(path):
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise Trouble("is no plain file")
+        os.unlink(path)
 
 
 def record(command, path):
-    """Runs a program and leaves its record in a file; its exit code."""
-    if not shutil.which(command[0]):
-        raise Trouble(f"there is no program {command[0]}")
+    """Runs a program and leaves its record in a file; the program's exit code."""
+    path = os.path.abspath(path)
+    check(command, path)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the program gets it as well, and ends
+    code, found = trace(Program(command, path))
     try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise Trouble(f"cannot write {path}: {error.strerror}") from None
-    process, gate = start(command, os.path.abspath(path))
-    found = trace(process, gate)
-    if not os.path.exists(path):
-        raise Trouble(f"{command[0]} has left no record: it does not use anel, or was killed")
-    if found:
         with open(path, encoding="utf-8") as file:
             data = json.load(file)
         first = min((event["at"] for event in data["events"]), default=0)
+    except FileNotFoundError:
+        say(f"{command[0]} has left no record: it does not use anel, or ended too early")
+        return code or 1
+    except (OSError, ValueError, KeyError, TypeError):
+        say(f"{command[0]} has left something else than a record in {path}")
+        return code or 1
+    if found:
         for name in ("kernel", "processor"):  # the record's ring keeps the last events only
             found[name] = [each for each in found[name] if each.get("until", each["at"]) >= first]
         with open(path, "w", encoding="utf-8", newline="\n") as file:
             json.dump({**data, **found}, file, separators=(",", ":"))
             file.write("\n")
-    code = process.returncode
-    return 128 - code if code < 0 else code
+    return code

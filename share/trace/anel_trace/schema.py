@@ -39,10 +39,10 @@ def flag(value, where):
 
 
 def number(value, where):
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
         raise Trouble(f"{where}: is no number: {value!r:.40}")
-    if abs(value) > 1e15:
-        raise Trouble(f"{where}: is too large: {value!r:.40}")
+    if abs(value) > 1e15 or 0 < abs(value) < 1e-15:
+        raise Trouble(f"{where}: is too large or too small: {value!r:.40}")
 
 
 def whole(least, most):
@@ -321,14 +321,23 @@ def read_picture(path):
     except json.JSONDecodeError as error:
         raise Trouble(f"is no JSON: {error.msg} (line {error.lineno}, column {error.colno})"
                       ) from None
+    except ValueError:  # an integer of thousands of digits
+        raise Trouble("is no picture: a number is too large") from None
     except RecursionError:
         raise Trouble("is no picture: nested too deep") from None
     if not isinstance(data, dict) or "anel_picture" not in data:
         raise Trouble("is no picture: it has no `anel_picture`")
+    try:
+        check_all(data)
+    except RecursionError:
+        raise Trouble("is no picture: nested too deep") from None
+    return data
+
+
+def check_all(data):
     checked(data.get("kind"), tuple(KINDS), "kind")
     checked(data, {**COMMON, **KINDS[data["kind"]]}, "")
     for (kind, key), (least, most) in COUNTS.items():
         if kind == data["kind"] and not least <= len(data[key]) <= most:
             raise Trouble(f"{key}: are {len(data[key])}, not {least} to {most}")
     CHECKS[data["kind"]](data)
-    return data
