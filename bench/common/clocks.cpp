@@ -75,6 +75,18 @@ std::int64_t read_context_switches(pid_t pid) {
     return sum;
 }
 
+std::chrono::nanoseconds read_cpu_wait(pid_t pid) {
+    const fs::path process = "/proc/" + (pid == 0 ? std::string("self") : std::to_string(pid));
+    std::chrono::nanoseconds sum{0};
+    std::error_code gone;
+    for (const auto& thread : fs::directory_iterator(process / "task", gone)) {
+        std::ifstream file(thread.path() / "schedstat");
+        std::int64_t ran = 0, waited = 0;
+        if (file >> ran >> waited) sum += std::chrono::nanoseconds(waited);
+    }
+    return sum;
+}
+
 cpu_time read_cpu_time(const std::vector<int>& cpus) {
     std::vector<std::string> wanted{"cpu"};
     if (!cpus.empty()) wanted.clear();

@@ -29,6 +29,10 @@ std::optional<process_usage> read_process(pid_t pid);
 /// Context switches of the threads that live. Costs a file for each thread.
 std::int64_t read_context_switches(pid_t pid);
 
+/// How long the threads that live were ready to run and had no CPU (schedstat, the kernel's
+/// sched-stats.rst). Costs a file for each thread; `pid` 0 is the caller.
+std::chrono::nanoseconds read_cpu_wait(pid_t pid);
+
 /// What CPUs have done since the machine started, in ticks of 10 ms (proc_stat(5)).
 struct cpu_time {
     std::chrono::nanoseconds busy{0};

@@ -67,6 +67,7 @@ struct load_result {
     std::chrono::nanoseconds server_system{0};   // the part of it spent in the kernel
     std::chrono::nanoseconds machine_busy{0};    // `cpus`, whoever used them, within the window
     std::chrono::nanoseconds machine_stolen{0};  // of them taken by the hypervisor
+    std::chrono::nanoseconds own_waited{0};      // the generator, for a CPU, within the window
     std::int64_t server_switches = 0;            // closed loop: of the server's threads that live
     std::int64_t server_resident = 0;            // bytes, with all connections open
 
@@ -95,6 +96,15 @@ using load_notice = std::function<void(load_event)>;
 /// Errors  std::system_error or std::invalid_argument when it cannot begin; what goes wrong later
 ///         is counted in the result.
 load_result run_load(const load_options& options, const load_notice& notify);
+
+/// A load that pauses. A call loads the server for so long, waits for the last replies and returns;
+/// connections stay open until the last copy is gone. In between the server has nothing to do: its
+/// accounts are the caller's to read.
+using sliced_load = std::function<load_result(std::chrono::nanoseconds length)>;
+
+/// Opens every connection. TCP alone.
+/// Errors  std::system_error or std::invalid_argument.
+sliced_load connect_sliced_load(const load_options& options);
 
 /// The two kinds, for run_load().
 load_result run_tcp_load(const load_options& options, const load_notice& notify);

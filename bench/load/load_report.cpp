@@ -19,9 +19,6 @@ double ns(std::chrono::nanoseconds duration) { return static_cast<double>(durati
 // So late it must not send: a tenth of the smallest objective anybody states, 1 ms.
 constexpr std::chrono::nanoseconds slip_max = std::chrono::microseconds(100);
 
-// The slowest of a hundred, as for `slip_max`.
-constexpr double unsent_max = 0.01;
-
 // An open loop that never finds nothing to do is itself what the replies wait for.
 constexpr double spare_min = 0.05;
 
@@ -50,6 +47,10 @@ double unanswered_share(const load_result& result) {
     return std::max(0.0, divided(offered - static_cast<double>(result.latency.count()), offered));
 }
 
+double unsent_share(const load_result& result) {
+    return divided(static_cast<double>(result.unsent), static_cast<double>(result.offered));
+}
+
 double others_share(const load_result& result, std::size_t cpus) {
     const double others = ns(result.machine_busy) - ns(result.own_cpu) - ns(result.server_cpu);
     return std::max(0.0, divided(others, ns(result.elapsed) * static_cast<double>(cpus)));
@@ -73,8 +74,7 @@ std::string generator_bound(const load_options& options, const load_result& resu
                    ? format("it used %.0f %% of its core", 100 * share)
                    : "";
     }
-    const double unsent =
-        divided(static_cast<double>(result.unsent), static_cast<double>(result.offered));
+    const double unsent = unsent_share(result);
     if (unsent > unsent_max)
         return format("it did not come to %.0f %% of what was due", 100 * unsent);
     const auto slip = result.slip.percentile(99);

@@ -25,6 +25,10 @@ inline constexpr double generator_full = 0.95;
 /// latencies of the others have no p99.
 double unanswered_share(const load_result& result);
 inline constexpr double unanswered_max = 0.01;
+/// Open loop: the requests that were due and that the generator never came to, 0 to 1. Above
+/// unsent_max the rate asked for was not reached, whatever was measured.
+double unsent_share(const load_result& result);
+inline constexpr double unsent_max = 0.01;
 /// What other processes took of `cpus` CPUs within the window, 0 to 1.
 double others_share(const load_result& result, std::size_t cpus);
 /// What the hypervisor took of them.

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -67,10 +68,11 @@ public:
           window_(options, result_, notify) {}
 
     load_result run();
+    void connect_all();
+    load_result slice(std::chrono::nanoseconds length);
 
 private:
     // Life of a run.
-    void connect_all();
     void begin();
     void turn(clock::time_point until);
     void end();
@@ -116,7 +118,8 @@ private:
     std::array<epoll_event, events_max> events_{};
     unique_fd epoll_{epoll_create1(EPOLL_CLOEXEC)};
     std::size_t open_ = 0;
-    bool ending_ = false;
+    bool ending_ = false;   // no request begins any more
+    bool pausing_ = false;  // … until the next slice
     clock::time_point last_byte_;
     clock::time_point next_slow_read_ = clock::time_point::max();
     std::optional<schedule> due_;
@@ -127,7 +130,6 @@ private:
 };
 
 load_result generator::run() {
-    if (!epoll_) fail("epoll_create1");
     if (options_.server_pid != 0 && !read_process(options_.server_pid)) {
         throw std::invalid_argument(format("no process %d", options_.server_pid));
     }
@@ -143,7 +145,36 @@ load_result generator::run() {
     return result_;
 }
 
+/// Between slices nothing is in flight and every stream stays open.
+load_result generator::slice(std::chrono::nanoseconds length) {
+    result_ = {};
+    ending_ = pausing_ = false;
+    window_.open();
+    begin();
+    const auto pauses = window_.opened() + length;
+    while (open_ > 0 && clock::now() < pauses) turn(pauses);
+    const std::uint64_t unsent = due_ ? due_->left_between(window_.opened(), pauses) : 0;
+    ending_ = pausing_ = true;
+    next_slow_read_ = clock::time_point::max();
+    held_.clear();
+    last_byte_ = clock::now();
+    const auto active = std::span(connections_).first(options_.connections);
+    while (clock::now() < last_byte_ + silence_max &&
+           std::any_of(active.begin(), active.end(),
+                       [](const connection& c) { return c.fd && c.in_flight > 0; })) {
+        turn(last_byte_ + silence_max);
+    }
+    window_.close({});
+    result_.unsent = unsent;
+    result_.offered += unsent;
+    for (connection& c : active) {
+        if (c.fd && c.in_flight > 0) give_up(c, result_.unanswered, "no reply");
+    }
+    return result_;
+}
+
 void generator::connect_all() {
+    if (!epoll_) fail("epoll_create1");
     const std::size_t all = options_.connections + options_.idle + options_.slow;
     raise_file_limit(all);
     come_and_go(address_, options_.server);
@@ -165,6 +196,7 @@ void generator::begin() {
     if (options_.slow > 0) next_slow_read_ = now;
     if (is_open_loop()) {
         due_.emplace(now, options_.rate, options_.mode == load_mode::poisson);
+        free_.clear();
         for (std::size_t n = 0; n < options_.pipeline; ++n) {
             for (std::size_t i = 0; i < options_.connections; ++i) free_.push_back(i);
         }
@@ -181,7 +213,7 @@ void generator::turn(clock::time_point until) {
     if (due_ && !ending_) start_what_is_due();
     const auto before = clock::now();
     clock::duration left = 0ns;
-    if (options_.sleeps || ending_) {
+    if (options_.sleeps || (ending_ && !pausing_)) {
         left = std::min(until, next_slow_read_) - before;
         if (due_ && !ending_) left = std::min(left, due_->due() - before - spin);
         left = std::max<clock::duration>(left, 0ns);
@@ -249,7 +281,7 @@ void generator::receive(connection& c) {
     if (!is_active(c)) return;
     replies_arrived(c, static_cast<std::size_t>(n), now);
     if (!c.fd) return;
-    if (ending_ && c.in_flight == 0) return finish(c);
+    if (ending_ && !pausing_ && c.in_flight == 0) return finish(c);
     if (!c.waits_to_send) send_allowed(c);
 }
 
@@ -414,7 +446,24 @@ void generator::close(connection& c) {
     --open_;
 }
 
+/// A generator with what it refers to.
+struct lasting {
+    explicit lasting(const load_options& wanted) : options(wanted) { loads.connect_all(); }
+
+    load_options options;
+    load_notice notify = [](load_event) {};
+    generator loads{options, notify};
+};
+
 }  // namespace
+
+sliced_load connect_sliced_load(const load_options& options) {
+    check_load(options);
+    if (options.udp) throw std::invalid_argument("a load in slices is TCP: no --udp");
+    return [one = std::make_shared<lasting>(options)](std::chrono::nanoseconds length) {
+        return one->loads.slice(length);
+    };
+}
 
 load_result run_tcp_load(const load_options& options, const load_notice& notify) {
     return generator(options, notify).run();

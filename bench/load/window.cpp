@@ -10,6 +10,7 @@ namespace anel_bench {
 measured_window::accounts measured_window::read() const {
     accounts now;
     now.own = read_process(0).value_or(process_usage{});
+    now.waited = read_cpu_wait(0);
     // A server that has died has no accounts any more: then its connections are broken.
     if (options_.server_pid != 0) {
         now.server = read_process(options_.server_pid).value_or(process_usage{});
@@ -32,6 +33,7 @@ void measured_window::open() {
     notify_(load_event::window_opens);
     before_ = read();
     opened_ = clock::now();
+    closed_ = clock::time_point::max();
     open_ = true;
 }
 
@@ -41,6 +43,7 @@ void measured_window::close(const std::optional<schedule>& due) {
     const accounts after = read();
     result_.elapsed = closed_ - opened_;
     result_.own_cpu = after.own.cpu - before_.own.cpu;
+    result_.own_waited = after.waited - before_.waited;
     result_.server_cpu = after.server.cpu - before_.server.cpu;
     result_.server_system = after.server.system - before_.server.system;
     result_.server_switches = after.switches - before_.switches;

@@ -34,6 +34,7 @@ private:
     struct accounts {
         process_usage own;
         process_usage server;
+        std::chrono::nanoseconds waited{0};
         std::int64_t switches = 0;
         cpu_time machine;
     };
