@@ -1,4 +1,4 @@
-// main.cpp: the command line of anel-bench: load, compare, doctor, env, page.
+// main.cpp: the command line of anel-bench: load, compare, duel, doctor, env, page.
 //
 // Parses, calls, prints, and turns every way to fail into one line on stderr and an exit code.
 // Knows the options; measures nothing.
@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <fstream>
@@ -21,6 +23,8 @@
 #include "common/topology.hpp"
 #include "compare/compare.hpp"
 #include "doctor/doctor.hpp"
+#include "duel/duel.hpp"
+#include "duel/duel_report.hpp"
 #include "load/load.hpp"
 #include "load/load_report.hpp"
 #include "report/report.hpp"
@@ -242,6 +246,64 @@ struct compare_command_line {
     }
 };
 
+/// "2%" as 0.02.
+double share_of_percent(const std::string& text) {
+    std::size_t end = 0;
+    double percent = 0;
+    try {
+        percent = std::stod(text, &end);
+    } catch (const std::logic_error&) {  // no number at all: `end` says so
+        end = 0;
+    }
+    if (end == 0 || text.substr(end) != "%" || !(percent > 0) || percent > 100) {
+        throw std::invalid_argument("--within: not a share such as 2%: " + text);
+    }
+    return percent / 100;
+}
+
+struct duel_command_line {
+    std::string a, b, within = "2%";
+    load_description what;
+    double slice_ms = 100, seconds = 60;
+    std::size_t starts = 5;
+    std::uint64_t seed = 1;
+    bool as_json = false;
+
+    CLI::App* add_to(CLI::App& app) {
+        auto* sub = app.add_subcommand("duel", "two living servers in turn: what B needs of A");
+        const std::string named = "a command with {port}, or one of " + names_of(known_servers());
+        sub->add_option("A", a, named)->required();
+        sub->add_option("B", b, "the same")->required();
+        what.add_to(*sub);
+        sub->add_option("--within", within, "goes on until the interval reaches no further");
+        sub->add_option("--time", seconds, "seconds after which it ends all the same")
+            ->check(CLI::Range(1.0, 86'400.0).description("1 to 86400"));
+        sub->add_option("--starts", starts, "of all servers, at least")
+            ->check(CLI::Range(2, 1000).description("2 to 1000"));
+        sub->add_option("--slice", slice_ms, "ms that a server is asked for at a time")
+            ->check(CLI::Range(50.0, 200.0).description("50 to 200"));
+        sub->add_option("--seed", seed, "of the order of slices");
+        sub->add_flag("--json", as_json, "one JSON object instead of text");
+        return sub;
+    }
+    [[nodiscard]] int run() const {
+        duel_options options;
+        options.a = a;
+        options.b = b;
+        options.load = what.described();
+        options.within = share_of_percent(within);
+        options.slice = from_seconds(slice_ms / 1000);
+        options.time = from_seconds(seconds);
+        options.starts = starts;
+        options.seed = seed;
+        const interrupts ctrl_c;
+        const duel_result result = run_duel(options, ctrl_c);
+        if (as_json) std::printf("%s\n", duel_json(options, result).dump(1).c_str());
+        else std::fputs(duel_text(options, result).c_str(), stdout);
+        return result.b.cpu.known() ? 0 : 1;
+    }
+};
+
 int parse_and_run(int argc, char** argv) {
     CLI::App app("Measures servers: anel's, the same by hand on io_uring, epoll, poll(2) and "
                  "blocking threads, and other libraries'.");
@@ -253,6 +315,8 @@ int parse_and_run(int argc, char** argv) {
     auto* load_app = load.add_to(app);
     compare_command_line compare;
     auto* compare_app = compare.add_to(app);
+    duel_command_line duel;
+    auto* duel_app = duel.add_to(app);
     bool as_json = false;
     auto* env_app = app.add_subcommand("env", "what the figures of this machine depend on");
     env_app->add_flag("--json", as_json, "one JSON object instead of text");
@@ -272,6 +336,7 @@ int parse_and_run(int argc, char** argv) {
     if (env_app->parsed()) return environment_command(as_json);
     if (doctor_app->parsed()) return doctor_command(as_json);
     if (page_app->parsed()) return page_command(data_file);
+    if (duel_app->parsed()) return duel.run();
     if (compare_app->parsed()) return compare.run(argc, argv);
     return 2;
 }

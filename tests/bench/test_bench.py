@@ -393,5 +393,85 @@ class Comparison(unittest.TestCase):
         self.assertIn("anel-io_uring", ran.stderr)
 
 
+class Duel(unittest.TestCase):
+    TCP_ECHO = os.path.join(os.environ["ANEL_BIN"], "examples", "tcp_echo") + " 127.0.0.1:{port}"
+    SHORT = ("--connections", "4", "--slice", "50", "--starts", "2", "--time", "5")
+
+    def test_a_server_against_itself(self):
+        text = anel_bench("duel", self.TCP_ECHO, self.TCP_ECHO, *self.SHORT, expect=None).stdout
+        verdict = re.search(r"^B needs (\S+) \[(\S+), (\S+)\] of A's CPU a request: \d+ pairs? of "
+                            r"\d+ starts?, \d+ dropped; A against itself ", text, re.M)
+        if "time is up" in text:
+            return
+        self.assertIn("narrow enough", text)
+        low, high = float(verdict[2]), float(verdict[3])
+        self.assertLess(high - low, 0.05)
+        self.assertTrue(low <= 1 <= high or abs(float(verdict[1]) - 1) < 0.03, text)
+
+    def test_a_command_of_ones_own_with_work_to_do_needs_more(self):
+        server = os.path.join(BENCH, "servers", "epoll")
+        ran = anel_bench("duel", "epoll", f"env A=b {server} --work 200 127.0.0.1:{{port}}",
+                         *self.SHORT, "--json", expect=None)
+        data = json.loads(ran.stdout)
+        self.assertIn(data["ended"], ("narrow enough", "time is up"))
+        pairs = sorted(pair for start in data["b_against_a"]["cpu_pairs"] for pair in start)
+        self.assertGreater(pairs[len(pairs) // 2], 2)  # 200 µs beside what an echo takes
+        again = data["a_against_itself"]
+        self.assertEqual(sum(map(len, again["cpu_pairs"])) + again["dropped_pairs"],
+                         len(pairs) + data["b_against_a"]["dropped_pairs"])
+
+    def test_every_kind_of_load_goes_in_slices(self):
+        for options in (("--rate", "2000"), ("--churn",), ("--pipeline", "8", "--idle", "3"),
+                        ("--churn", "--rate", "1000", "--poisson"),
+                        ("--slow", "2", "--times", "16")):
+            with self.subTest(options):
+                ran = anel_bench("duel", "epoll", "poll", *self.SHORT[:-1], "2", "--json",
+                                 *options, expect=None)
+                data = json.loads(ran.stdout)
+                self.assertGreater(len(data["b_against_a"]["cpu_pairs"]), 0)
+
+    def test_what_cannot_be_is_told_in_one_line(self):
+        for names, options, why in (
+                (("nginx", "epoll"), (), 'unknown server "nginx"; known: uring'),
+                (("epoll", "/bin/false {port}"), (), "/bin/false {port} did not listen on 127.0."),
+                (("epoll", "/no/such {port}"), (), "start /no/such: No such file"),
+                (("epoll", "epoll"), ("--within", "2"), "--within: not a share such as 2%: 2"),
+                (("epoll", "epoll"), ("--udp",), "no --udp")):
+            with self.subTest(names):
+                ran = anel_bench("duel", *names, *options, *self.SHORT, expect=1)
+                self.assertIn(why, ran.stderr)
+                self.assertEqual(ran.stderr.count("\n"), 1, ran.stderr)
+
+    def test_a_server_that_dies_ends_the_duel(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".py") as mortal:
+            mortal.write("import os, signal, socket, sys\n"
+                         "listener = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+                         "conns = [listener.accept()[0] for _ in range(6)]\n"
+                         "os.kill(os.getpid(), signal.SIGKILL)\n")
+            mortal.flush()
+            ran = anel_bench("duel", "epoll", f"python3 {mortal.name} {{port}}", *self.SHORT,
+                             expect=1)
+        self.assertIn(".py {port}", ran.stderr)
+
+    def test_an_interrupt_leaves_no_server_behind(self):
+        running = subprocess.Popen([os.path.join(BENCH, "anel-bench"), "duel", "epoll", "poll"],
+                                   stderr=subprocess.PIPE, text=True)
+        children = set()
+        while len(children) < 3:
+            for entry in filter(str.isdigit, os.listdir("/proc")):
+                try:
+                    with open(f"/proc/{entry}/stat", encoding="utf-8") as stat:
+                        parent = int(stat.read().rpartition(")")[2].split()[1])
+                except OSError:
+                    continue
+                if parent == running.pid:
+                    children.add(int(entry))
+        running.send_signal(signal.SIGINT)
+        self.assertIn("interrupted", running.communicate(timeout=DEADLINE)[1])
+        self.assertEqual(running.returncode, 128 + signal.SIGINT)
+        for child in children:
+            self.assertFalse(os.path.exists(f"/proc/{child}"))
+
+
 if __name__ == "__main__":
     unittest.main()
