@@ -60,7 +60,8 @@ void compare_all(const measured_cell& cell, const Visit& visit) {
             if (cell.work.load.mode != load_mode::closed) {
                 visit(ring, other, "p99", own.tail.median / its.tail.median,
                       compare(own.tail, its.tail, noise.tail));
-            } else if (std::max(own.generator_share, its.generator_share) <= generator_full) {
+            } else if (std::max(own.generator_share, its.generator_share) <= generator_full &&
+                       std::max(own.generator_waited, its.generator_waited) <= waited_max) {
                 visit(ring, other, "requests/s", its.rate.median / own.rate.median,
                       compare(its.rate, own.rate, noise.rate));
             }
@@ -98,6 +99,7 @@ summary summarise(const measured_server& server, const load_options& load) {
                          connections);
         megabytes.push_back(static_cast<double>(run.load.reply_bytes) / 1e6 /
                             std::chrono::duration<double>(run.load.elapsed).count());
+        all.generator_waited = std::max(all.generator_waited, waited_share(run.load));
         all.generator_share = std::max(all.generator_share, generator_share(run.load));
         all.latency.merge(run.load.latency);
         all.setup.merge(run.load.setup);
@@ -105,6 +107,7 @@ summary summarise(const measured_server& server, const load_options& load) {
         together.spare += run.load.spare;
         together.elapsed += run.load.elapsed;
         together.offered += run.load.offered;
+        together.unsent += run.load.unsent;
         lost += run.load.lost;
         sent += run.load.lost + run.load.requests;
     }

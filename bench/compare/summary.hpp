@@ -55,6 +55,7 @@ struct summary {
     double lost_share = 0;        // UDP
     double megabytes = 0;         // of replies, a second
     double generator_share = 0;   // largest of a run
+    double generator_waited = 0;  // for a CPU, the same
     histogram latency;            // of all runs that counted, merged
     histogram setup;
     std::string invalid;  // open loop: why the latencies say nothing; empty when they do

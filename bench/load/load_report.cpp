@@ -51,6 +51,10 @@ double unsent_share(const load_result& result) {
     return divided(static_cast<double>(result.unsent), static_cast<double>(result.offered));
 }
 
+double waited_share(const load_result& result) {
+    return divided(ns(result.own_waited), ns(result.elapsed));
+}
+
 double others_share(const load_result& result, std::size_t cpus) {
     const double others = ns(result.machine_busy) - ns(result.own_cpu) - ns(result.server_cpu);
     return std::max(0.0, divided(others, ns(result.elapsed) * static_cast<double>(cpus)));
@@ -70,9 +74,11 @@ std::string generator_bound(const load_options& options, const load_result& resu
         const bool server_full =
             options.server_pid != 0 &&
             divided(ns(result.server_cpu), ns(result.elapsed)) > generator_full;
-        return share > generator_full && !server_full
-                   ? format("it used %.0f %% of its core", 100 * share)
-                   : "";
+        if (server_full) return "";
+        if (const double waited = waited_share(result); waited > waited_max) {
+            return format("it waited for a CPU for %.0f %% of the time", 100 * waited);
+        }
+        return share > generator_full ? format("it used %.0f %% of its core", 100 * share) : "";
     }
     const double unsent = unsent_share(result);
     if (unsent > unsent_max)
@@ -177,6 +183,7 @@ nlohmann::ordered_json load_json(const load_options& options, const load_result&
                       {"broken_off", result.broken},
                       {"unanswered", result.unanswered},
                       {"first", result.first_error.data()}};
+    json["generator_waited_ns"] = result.own_waited.count();
     json["generator_cpu_ns"] = result.own_cpu.count();
     json["generator_bound"] = generator_bound(options, result);
     if (options.server_pid != 0) {

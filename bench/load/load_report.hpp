@@ -29,6 +29,10 @@ inline constexpr double unanswered_max = 0.01;
 /// unsent_max the rate asked for was not reached, whatever was measured.
 double unsent_share(const load_result& result);
 inline constexpr double unsent_max = 0.01;
+/// The part of the window in which the generator was ready and had no CPU, 0 to 1. Above waited_max
+/// the rate of a closed loop is not the server's.
+double waited_share(const load_result& result);
+inline constexpr double waited_max = 0.05;
 /// What other processes took of `cpus` CPUs within the window, 0 to 1.
 double others_share(const load_result& result, std::size_t cpus);
 /// What the hypervisor took of them.
@@ -41,7 +45,7 @@ std::string load_text(const load_options& options, const load_result& result);
 
 /// Why the generator, not the server, made these figures; empty when it did not. An open loop sends
 /// on time and has time to spare, or its latencies are of its own making; a closed one is judged by
-/// its CPU time, unless the server's CPU was full as well.
+/// its CPU time and its waits for a CPU, unless the server's CPU was full as well.
 std::string generator_bound(const load_options& options, const load_result& result);
 
 nlohmann::ordered_json load_json(const load_options& options, const load_result& result);

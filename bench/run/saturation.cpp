@@ -31,6 +31,8 @@ point_figures figures_of(const curve_point& point, const load_options& load) {
         tails.push_back(static_cast<double>(run.load.latency.percentile(99).count()));
         all.latency.merge(run.load.latency);
         together.slip.merge(run.load.slip);
+        together.offered += run.load.offered;
+        together.unsent += run.load.unsent;
         together.spare += run.load.spare;
         together.elapsed += run.load.elapsed;
     }

@@ -4,8 +4,10 @@
 
 #include <chrono>
 #include <initializer_list>
+#include <string>
 
 #include "compare/summary.hpp"
+#include "load/load_report.hpp"
 #include "report/answer.hpp"
 #include "run/saturation.hpp"
 
@@ -99,6 +101,45 @@ TEST(verdict, an_open_loop_in_which_the_generator_was_late_decides_nothing) {
     const auto all = cell(load_mode::poisson, {uring, late});
     EXPECT_TRUE(losses_of(all).empty());
     EXPECT_EQ(scores_of(all).readiness.ties, 0U);
+}
+
+TEST(verdict, an_open_loop_that_did_not_reach_its_rate_decides_nothing_however_many_samples) {
+    // Four good runs, and one in which the generator stood still: none was sent late, none missed.
+    auto starved = server("epoll", 1000, 3000ns, 50us);
+    for (run_result& one : starved.runs) one.load.offered = one.load.latency.count();
+    load_result& still = starved.runs.back().load;
+    still.latency = {};
+    still.unsent = still.offered;
+    const summary figures = summarise(starved, cell(load_mode::poisson, {starved}).work.load);
+    EXPECT_NE(figures.invalid.find("did not come to 20 %"), std::string::npos) << figures.invalid;
+    EXPECT_TRUE(losses_of(cell(load_mode::poisson, {uring, starved})).empty());
+
+    curve_point point;
+    point.runs = starved.runs;
+    load_options load;
+    load.mode = load_mode::poisson;
+    EXPECT_NE(figures_of(point, load).invalid, "");
+}
+
+TEST(verdict, a_closed_loop_whose_generator_waited_for_a_cpu_is_invalid) {
+    load_options load;
+    load.server_pid = 1;
+    load_result result = run(1'000'000, 400ns).load;
+    EXPECT_EQ(generator_bound(load, result), "");
+    result.own_waited = 300ms;
+    EXPECT_EQ(generator_bound(load, result), "it waited for a CPU for 30 % of the time");
+    result.requests = 0;
+    EXPECT_NE(generator_bound(load, result), "");
+    result.server_cpu = 990ms;  // it could not have answered more
+    EXPECT_EQ(generator_bound(load, result), "");
+}
+
+TEST(verdict, a_rate_of_a_generator_that_waited_for_a_cpu_is_not_compared) {
+    auto faster = server("epoll", 2000, 4000ns);
+    faster.runs[2].load.own_waited = 300ms;
+    const auto all = cell(load_mode::closed, {uring, faster});
+    EXPECT_TRUE(losses_of(all).empty());
+    EXPECT_EQ(scores_of(all).readiness.ties, 1U);  // of CPU time
 }
 
 TEST(verdict, an_open_loop_that_was_not_answered_has_no_tail) {
