@@ -71,6 +71,5 @@ int main(int argc, char** argv) {
     sim::world_options losses;
     losses.swarm = false;
     losses.rates[sim::fault::datagram_lost] = 10'000;  // one in a hundred
-    return sim::explore(argc, argv,
-                        {{"asks_once", asks_once, losses}, {"mended", mended, losses}});
+    return sim::explore(argc, argv, {{"asks_once", asks_once, losses}, {"mended", mended, losses}});
 }

@@ -51,7 +51,7 @@ private:
     signal_watch signals_;
     int own_signal_ = 0;    // what asks; 0: nothing does
     bool blocked_ = false;  // in the loop's thread, by this object
-    int inspectors_ = -1;  // the listening socket
+    int inspectors_ = -1;   // the listening socket
     wake_signal end_;
     std::atomic<bool> ends_{false};
     bool no_room_ = false;  // for another inspector
