@@ -26,7 +26,7 @@ struct metrics {
 
     std::uint64_t turns = 0;        ///< rounds of the loop
     std::uint64_t resumes = 0;      ///< coroutines that ran
-    std::uint64_t resumes_max = 0;  ///< in one turn: how long the ready queue has been
+    std::uint64_t resumes_max = 0;  ///< in one turn, at most
     std::uint64_t frames_new = 0;   ///< frames that had to be allocated, not recycled
     std::uint64_t timers_fired = 0;
     std::chrono::nanoseconds timers_late{};      ///< altogether, the first of those in a turn

@@ -134,14 +134,17 @@ std::string key_of(const rows& all) {
     return key;
 }
 
-void merge(rows& into, const rows& other) {
-    for (std::size_t i = 0; i < into.size(); ++i) {
-        into[i].oldest = std::min(into[i].oldest, other[i].oldest);
-        into[i].ends = std::min(into[i].ends, other[i].ends);
-        for (const std::string& each : other[i].details) {
-            if (into[i].details.size() < details_shown) into[i].details.push_back(each);
-        }
+/// What a row tells of another one that is alike, but for how many there are.
+void merge(row& into, const row& other) {
+    into.oldest = std::min(into.oldest, other.oldest);
+    into.ends = std::min(into.ends, other.ends);
+    for (const std::string& each : other.details) {
+        if (into.details.size() < details_shown) into.details.push_back(each);
     }
+}
+
+void merge(rows& into, const rows& other) {
+    for (std::size_t i = 0; i < into.size(); ++i) merge(into[i], other[i]);
     into.front().count += 1;
 }
 
@@ -152,13 +155,9 @@ rows alike_by_text(rows& waits) {
         const auto [known, is_new] = made.at(each.what + '\n' + each.places);
         if (is_new) {
             known = std::move(each);
-            continue;
-        }
-        known.count += each.count;
-        known.oldest = std::min(known.oldest, each.oldest);
-        known.ends = std::min(known.ends, each.ends);
-        for (std::string& detail : each.details) {
-            if (known.details.size() < details_shown) known.details.push_back(std::move(detail));
+        } else {
+            known.count += each.count;
+            merge(known, each);
         }
     }
     return std::move(made.all());

@@ -37,6 +37,13 @@ void watch_signal(signal_watch& with, int number) {
     if (error < 0) throw_errno(-error, "signal", name);
 }
 
+sigset_t only(int number) noexcept {
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    return one;
+}
+
 }  // namespace
 
 loop_watch::loop_watch(loop& of, const run_options& options)
@@ -69,10 +76,8 @@ loop_watch::~loop_watch() {
     end_.signal();
     thread_.join();
     if (blocked_) {
-        sigset_t one;
-        sigemptyset(&one);
-        sigaddset(&one, own_signal_);
-        pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+        const sigset_t own = only(own_signal_);
+        pthread_sigmask(SIG_UNBLOCK, &own, nullptr);
     }
     if (inspectors_ >= 0) ::close(inspectors_);
 }
@@ -80,11 +85,9 @@ loop_watch::~loop_watch() {
 // The signal would end what a task waits for in the system, before anybody has seen it there.
 void loop_watch::keep_from_tasks() {
     if (own_signal_ == 0) return;
-    sigset_t one;
+    const sigset_t own = only(own_signal_);
     sigset_t before;
-    sigemptyset(&one);
-    sigaddset(&one, own_signal_);
-    blocked_ = pthread_sigmask(SIG_BLOCK, &one, &before) == 0 && !sigismember(&before, own_signal_);
+    blocked_ = pthread_sigmask(SIG_BLOCK, &own, &before) == 0 && !sigismember(&before, own_signal_);
 }
 
 void loop_watch::run() noexcept {

@@ -46,6 +46,15 @@ def program(name):
     return os.path.join(os.environ["ANEL_BIN"], "examples", name)
 
 
+TRACE_TOOL = os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "../../share/trace/anel-trace")
+
+
+def knows_linux():
+    """Whether the programs use what Linux alone has: names of processes, abstract sockets."""
+    return built_with("tcp_echo", b"accept4")
+
+
 @functools.cache
 def built_with(name, *symbols):
     """Whether the program holds one of the symbols, which tell of the sanitizers in it."""

@@ -15,14 +15,6 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 
-TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../share/trace/anel-trace")
-
-
-def knows_linux():
-    """Whether the programs use what Linux alone has: names of processes, abstract sockets."""
-    return harness.built_with("tcp_echo", b"accept4")
-
-
 def processor_time(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
         user, system = file.read().rsplit(")", 1)[1].split()[11:13]
@@ -49,8 +41,9 @@ class Trace:
         return server
 
     def tool(self, *arguments):
-        done = subprocess.run([sys.executable, "-B", TOOL, *arguments], capture_output=True,
-                              text=True, timeout=harness.DEADLINE, check=False)
+        done = subprocess.run([sys.executable, "-B", harness.TRACE_TOOL, *arguments],
+                              capture_output=True, text=True, timeout=harness.DEADLINE,
+                              check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
@@ -63,7 +56,7 @@ class Trace:
         server.signal(signal.SIGTERM)
         server.assert_exits_0()
         record = self.read()
-        self.assertEqual(record["program"], "tcp_echo" if knows_linux() else "")
+        self.assertEqual(record["program"], "tcp_echo" if harness.knows_linux() else "")
         events = record["events"]
         self.assertEqual(sorted(events, key=lambda event: event["at"]), events)
         sent = [event for event in events
@@ -111,7 +104,7 @@ class Trace:
                 self.assertGreater(os.path.getsize(drawn), 1000)
 
     def test_the_tool_records_it_with_what_the_kernel_says(self):
-        command = [sys.executable, "-B", TOOL, "record", "-o", self.path, "--",
+        command = [sys.executable, "-B", harness.TRACE_TOOL, "record", "-o", self.path, "--",
                    harness.program("tcp_echo"), "127.0.0.1:0"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    text=True, env=harness.environment(self.backend))
@@ -135,7 +128,7 @@ class Trace:
                 self.assertIn("complete", [event["what"] for event in record["kernel"]])
         self.assertIn("longest run without giving way", self.tool(self.path))
 
-    @unittest.skipUnless(knows_linux(), "there are no abstract sockets")
+    @unittest.skipUnless(harness.knows_linux(), "there are no abstract sockets")
     def test_an_inspector_that_no_descriptor_is_left_for_costs_nothing(self):
         server = self.recorded_server()
         pid = server.process.pid
@@ -154,7 +147,7 @@ class Trace:
             inspector.settimeout(harness.DEADLINE)
             self.assertIn(b"tasks of a loop on", inspector.recv(4096))
 
-    @unittest.skipUnless(knows_linux(), "there are no abstract sockets")
+    @unittest.skipUnless(harness.knows_linux(), "there are no abstract sockets")
     def test_the_tool_lists_the_tasks_of_a_process(self):
         server = self.recorded_server()
         server.client().assert_echo(b"hello")
