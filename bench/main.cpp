@@ -39,7 +39,9 @@ const auto some_connections = CLI::Range(1, 60'000).description("1 to 60000");
 const auto some_bytes = CLI::Range(1, 16 << 20).description("1 to 16 Mi");
 const auto some_times = CLI::Range(1, 16384).description("1 to 16384");
 const auto some_in_flight = CLI::Range(1, 4096).description("1 to 4096");
-const auto some_rounds = CLI::Range(0, 1000).description("0 to 1000");
+const auto some_rounds = CLI::Range(1, 1000).description("1 to 1000");
+const auto some_starts = CLI::Range(2, 1000).description("2 to 1000");
+const auto some_slice = CLI::Range(10.0, 200.0).description("10 to 200");
 const auto some_seconds = CLI::Range(0.05, 86'400.0).description("0.05 to 86400");
 const auto some_warmup = CLI::Range(0.0, 86'400.0).description("0 to 86400");
 
@@ -49,7 +51,7 @@ std::chrono::nanoseconds from_seconds(double seconds) {
 }
 
 int load_command(const load_options& options, bool as_json, const std::string& hdr_file) {
-    const load_result result = run_load(options, [](load_event) {});
+    const load_result result = run_load(options);
     if (as_json) {
         nlohmann::ordered_json json{{"tool", "anel-bench load"}, {"server", options.server}};
         json.update(load_json(options, result));
@@ -128,6 +130,8 @@ struct load_description {
         add("--slow", load.slow, "further connections that hardly read");
         flag("--churn", load.churn, "a connection for each request");
         flag("--udp", load.udp, "datagrams, with those that are lost");
+        flag("--tls", load.tls, "TLS 1.3, to servers that have it");
+        flag("--resume", load.resume, "with --tls --churn: sessions are resumed");
     }
     [[nodiscard]] bool given() const {
         return std::any_of(options.begin(), options.end(),
@@ -141,6 +145,13 @@ struct load_description {
         return all;
     }
 };
+
+/// Of servers that are started here; `load` has to take them as they are.
+CLI::Option* add_work(CLI::App& sub, std::size_t& microseconds) {
+    return sub.add_option("--work", microseconds, "µs of CPU time for each answer")
+        ->check(CLI::Range(1, 1'000'000))
+        ->group("What the load is like");
+}
 
 struct load_command_line {
     load_description what;
@@ -176,43 +187,48 @@ struct load_command_line {
 struct compare_command_line {
     bool quick = false, full = false, no_curves = false, no_calls = false, busy_machine = false;
     std::vector<std::string> servers, workloads;
-    std::size_t rounds = 0;
-    double seconds = 0, patience = 10;
+    std::size_t starts = 5, rounds = 7;
+    double slice_ms = 50, minutes = 0, patience = 10;
     std::string directory, turns_file, topology = "loopback";
     load_description own;
     std::size_t work_us = 0;
     CLI::Option* work_option = nullptr;
 
     CLI::App* add_to(CLI::App& app) {
-        auto* sub = app.add_subcommand("compare", "servers against each other, in rounds");
+        auto* sub =
+            app.add_subcommand("compare", "servers against each other, in duels with the first");
         const auto list = [&](const char* name, auto& values, const std::string& what) {
             sub->add_option(name, values, what)
                 ->delimiter(',')
                 ->allow_extra_args(false)
                 ->default_str("");
         };
-        auto* quick_flag = sub->add_flag("--quick", quick, "the default: two and a half minutes");
-        sub->add_flag("--full", full, "everything, about an hour")->excludes(quick_flag);
+        auto* quick_flag = sub->add_flag("--quick", quick, "the default: less than three minutes");
+        sub->add_flag("--full", full, "everything, about half an hour")->excludes(quick_flag);
         list("--servers", servers, "the first is the reference: " + names_of(known_servers()));
         list("--workloads", workloads, names_of(known_workloads()));
-        sub->add_option("--rounds", rounds, "runs of each server; 0: 5, with --full 9")
-            ->check(some_rounds);
-        sub->add_option("--seconds", seconds, "measured in each run; 0: 0.4, with --full 0.5")
-            ->check(CLI::Range(0.0, 86'400.0));
+        sub->add_option("--starts", starts, "of all servers of a workload")->check(some_starts);
+        auto* rounds_option =
+            sub->add_option("--rounds", rounds, "of each start")->check(some_rounds);
+        sub->add_option("--minutes", minutes, "choose the rounds so that it takes about so long")
+            ->check(CLI::Range(1.0, 1440.0).description("1 to 1440"))
+            ->excludes(rounds_option)
+            ->default_str("");
+        sub->add_option("--slice", slice_ms, "ms that a server is asked for at a time")
+            ->check(some_slice);
         sub->add_flag("--no-curves", no_curves, "leave latency against rate out");
         sub->add_flag("--no-calls", no_calls, "leave the counting of system calls out");
-        sub->add_option("--patience", patience, "seconds to wait, in all, for a quiet machine")
+        sub->add_option("--patience", patience,
+                        "curves: seconds to wait, in all, for a quiet machine")
             ->check(CLI::Range(0.0, 86'400.0));
-        sub->add_flag("--busy-machine", busy_machine, "count disturbed runs like the others");
+        sub->add_flag("--busy-machine", busy_machine, "curves: count disturbed runs as well");
         sub->add_option("--out", directory, "write data.json, index.html and repro.sh there");
         sub->add_option("--topology", topology, "between server and load")
             ->check(CLI::IsMember({"loopback", "veth"}));
         sub->add_option("--turns", turns_file,
                         "hold this lock while measuring, as others who use this machine do");
         own.add_to(*sub);
-        work_option = sub->add_option("--work", work_us, "µs of CPU time for each answer")
-                          ->check(CLI::Range(1, 1'000'000))
-                          ->group("What the load is like");
+        work_option = add_work(*sub, work_us);
         return sub;
     }
     int run(int argc, char** argv) const {
@@ -224,11 +240,10 @@ struct compare_command_line {
             options.own_load->work = std::chrono::microseconds(work_us);
             check_load(*options.own_load);
         }
-        if (rounds > 0) options.rounds = rounds;
-        if (seconds > 0) {
-            options.window = from_seconds(seconds);
-            options.warmup = from_seconds(std::min(0.5, seconds / 4));
-        }
+        options.starts = starts;
+        options.rounds = rounds;
+        options.slice = from_seconds(slice_ms / 1000);
+        if (minutes > 0) options.time = from_seconds(60 * minutes);
         options.curves = !no_curves;
         options.count_calls = !no_calls;
         options.count_disturbed = busy_machine;
@@ -267,7 +282,8 @@ struct duel_command_line {
     double slice_ms = 100, seconds = 60;
     std::size_t starts = 5;
     std::uint64_t seed = 1;
-    bool as_json = false;
+    std::size_t work_us = 0;
+    bool no_causes = false, as_json = false;
 
     CLI::App* add_to(CLI::App& app) {
         auto* sub = app.add_subcommand("duel", "two living servers in turn: what B needs of A");
@@ -278,11 +294,12 @@ struct duel_command_line {
         sub->add_option("--within", within, "goes on until the interval reaches no further");
         sub->add_option("--time", seconds, "seconds after which it ends all the same")
             ->check(CLI::Range(1.0, 86'400.0).description("1 to 86400"));
-        sub->add_option("--starts", starts, "of all servers, at least")
-            ->check(CLI::Range(2, 1000).description("2 to 1000"));
+        sub->add_option("--starts", starts, "of all servers, at least")->check(some_starts);
         sub->add_option("--slice", slice_ms, "ms that a server is asked for at a time")
-            ->check(CLI::Range(50.0, 200.0).description("50 to 200"));
+            ->check(some_slice);
         sub->add_option("--seed", seed, "of the order of slices");
+        sub->add_flag("--no-causes", no_causes, "leave out where the difference comes from");
+        add_work(*sub, work_us);
         sub->add_flag("--json", as_json, "one JSON object instead of text");
         return sub;
     }
@@ -291,6 +308,8 @@ struct duel_command_line {
         options.a = a;
         options.b = b;
         options.load = what.described();
+        options.load.work = std::chrono::microseconds(work_us);
+        options.causes = !no_causes;
         options.within = share_of_percent(within);
         options.slice = from_seconds(slice_ms / 1000);
         options.time = from_seconds(seconds);

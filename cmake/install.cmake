@@ -23,6 +23,15 @@ install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/anel)
 install(FILES net/anel.cppm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/anel)
 install(EXPORT anelTargets NAMESPACE anel:: DESTINATION ${anel_package_dir})
 
+# A component of its own: a program without TLS needs no OpenSSL, also to be configured.
+if(TARGET anel_tls)
+    install(TARGETS anel_tls EXPORT anelTlsTargets
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+    install(EXPORT anelTlsTargets NAMESPACE anel:: DESTINATION ${anel_package_dir})
+endif()
+
 configure_package_config_file(cmake/anelConfig.cmake.in ${PROJECT_BINARY_DIR}/anelConfig.cmake
     INSTALL_DESTINATION ${anel_package_dir}
     PATH_VARS CMAKE_INSTALL_INCLUDEDIR)
@@ -63,3 +72,11 @@ if(anel_needs_io_uring)
 endif()
 configure_file(cmake/anel.pc.in ${PROJECT_BINARY_DIR}/anel.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/anel.pc DESTINATION ${anel_pc_dir})
+if(TARGET anel_tls)
+    set(anel_pc_tls_requires "anel = ${PROJECT_VERSION}")
+    if(anel_type STREQUAL "STATIC_LIBRARY")
+        string(APPEND anel_pc_tls_requires ", libssl >= 3.0, libcrypto >= 3.0")
+    endif()
+    configure_file(cmake/anel-tls.pc.in ${PROJECT_BINARY_DIR}/anel-tls.pc @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/anel-tls.pc DESTINATION ${anel_pc_dir})
+endif()

@@ -40,19 +40,21 @@ void say(const room& everybody, const std::string& line, const member* speaker =
     }
 }
 
-task<> deliver(member& to, tcp_stream& conn) {
+template <byte_stream Stream>
+task<> deliver(member& to, Stream& conn) {
     while (auto text = co_await to.unsent.recv()) {
         while (auto more = to.unsent.try_recv()) *text += *more;  // in one packet
         co_await conn.send(*text);
     }
 }
 
-task<> session(room& everybody, tcp_stream conn) {
-    const std::string name = conn.peer_endpoint().to_string();
+template <byte_stream Stream>
+task<> session(room& everybody, Stream conn) {
+    const std::string name = conn.peer_text();
     member self(everybody);
     say(everybody, "* " + name + " joined\n");
     auto ended = co_await as_result(with_task_group([&](task_group& group) -> task<> {
-        group.spawn(deliver, std::ref(self), std::ref(conn));
+        group.spawn(deliver<Stream>, std::ref(self), std::ref(conn));
         buffered_reader reader(conn);
         while (auto line = co_await reader.read_line(line_max)) {
             say(everybody, name + ": " + std::string(*line) + '\n', &self);

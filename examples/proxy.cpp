@@ -16,7 +16,7 @@ using namespace anel;
 using namespace std::chrono_literals;
 
 /// One direction: every byte, and then the end of them.
-task<> pass(tcp_stream& from, tcp_stream& to) {
+task<> pass(byte_stream auto& from, byte_stream auto& to) {
     std::array<std::byte, 16 * 1024> buffer;
     while (auto n = co_await from.recv(buffer)) co_await to.send(std::span(buffer).first(n));
     co_await to.shutdown_send();

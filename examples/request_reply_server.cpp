@@ -73,9 +73,10 @@ std::string answer(std::string_view request, std::uint64_t count) {
     return "error unknown command";
 }
 
-// --- TCP ----------------------------------------------------------------------------------------
+// --- TCP, or any other stream of bytes ----------------------------------------------------------
 
-task<> session(tcp_stream conn, const event& draining) {
+template <byte_stream Stream>
+task<> session(Stream conn, const event& draining) {
     buffered_reader reader(conn);
     std::string replies;
     std::uint64_t count = 0;
@@ -101,7 +102,7 @@ task<> session(tcp_stream conn, const event& draining) {
         co_await conn.send(replies);
         replies.clear();
     }
-    co_await conn.lingering_close();  // the client may still send
+    co_await lingering_close(conn);  // the client may still send
 }
 
 task<> serve_tcp(tcp_listener listener) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include <anel/buffered_reader.hpp>
 
+#include <anel/any_stream.hpp>
 #include <anel/error.hpp>
 
 #include <algorithm>
@@ -29,6 +30,31 @@ std::size_t saturated_sum(std::size_t size, std::size_t more) {
 }
 }  // namespace
 
+// A receive from the stream, whichever it is. tcp_stream is called as if this were a template.
+class buffered_reader::receiving {
+public:
+    receiving(stream_ref from, std::span<char> into) noexcept : direct_(!from.table) {
+        if (direct_) ::new (&tcp_) recv_wait(*static_cast<tcp_stream*>(from.stream), into);
+        else ::new (&other_) erased_recv(resolved(from), into);
+    }
+    receiving(const receiving&) = delete;
+    receiving& operator=(const receiving&) = delete;
+    ~receiving() {
+        if (direct_) tcp_.~recv_wait();
+    }
+    bool start(cancel_scope& scope, frame& caller) {
+        return direct_ ? tcp_.start(scope, caller) : other_.start(scope, caller);
+    }
+    std::size_t finish() { return direct_ ? tcp_.finish() : other_.finish(); }
+
+private:
+    const bool direct_;
+    union {
+        recv_wait tcp_;
+        erased_recv other_;  // nothing is left to be done when it goes
+    };
+};
+
 bool buffered_reader::line_ready() const noexcept {
     return begin_ != end_ && std::memchr(buffer_.data() + begin_, '\n', buffered()) != nullptr;
 }
@@ -37,6 +63,7 @@ bool buffered_reader::line_ready() const noexcept {
 // buffer when it is full: doubling, and at most to `size_max`, so that memory follows what has
 // arrived and not what a peer announced.
 std::span<char> buffered_reader::room(std::size_t size_max) {
+    if (begin_ == end_) begin_ = end_ = 0;
     if (begin_ > 0) {
         std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
                   buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
@@ -50,30 +77,42 @@ std::span<char> buffered_reader::room(std::size_t size_max) {
     return std::span(buffer_).subspan(end_);
 }
 
+buffered_reader::receiving buffered_reader::receive(std::size_t size_max) {
+    return {from_, room(size_max)};
+}
+
 std::string_view buffered_reader::take(std::size_t size, std::size_t delimiter) noexcept {
     const std::string_view taken = held().substr(0, size);
     begin_ += size + delimiter;
     return taken;
 }
 
+void buffered_reader::consume(std::size_t size) noexcept {
+    if (size > buffered()) rule_broken("consume() of more bytes than are held", nullptr);
+    begin_ += size;
+}
+
 void buffered_reader::ended_early(const char* reading) const {
-    throw io_error(errc::unexpected_eof, reading, from_.peer_endpoint().to_string());
+    const stream_ref from = resolved({from_.stream, from_.table ? from_.table : &tcp_table});
+    const std::string peer = from.table->peer_text(from.stream);
+    throw io_error(errc::unexpected_eof, reading, peer);
 }
 
 task<std::optional<std::string_view>> buffered_reader::read_line(std::size_t size_max) {
     std::size_t scanned = 0;  // no "\n" before this
     for (;;) {
-        const std::size_t found = held().find('\n', scanned);
-        const bool whole = found != std::string_view::npos;
-        const std::string_view line = without_return(held().substr(0, found));
-        if (line.size() > size_max) too_long("read_line", size_max);
-        if (whole) {
-            begin_ += found + 1;
-            co_return line;
+        if (scanned < buffered()) {
+            const std::size_t found = held().find('\n', scanned);
+            const bool whole = found != std::string_view::npos;
+            const std::string_view line = without_return(held().substr(0, found));
+            if (line.size() > size_max) too_long("read_line", size_max);
+            if (whole) {
+                begin_ += found + 1;
+                co_return line;
+            }
         }
         scanned = buffered();
-        const auto space = room(saturated_sum(size_max, 2));  // "\r\n"
-        const std::size_t received = co_await from_.recv(space);
+        const std::size_t received = co_await receive(saturated_sum(size_max, 2));  // "\r\n"
         end_ += received;
         if (received > 0) continue;
         if (buffered() == 0) co_return std::nullopt;
@@ -97,8 +136,7 @@ task<std::optional<std::string_view>> buffered_reader::read_until(const_buffer b
         if (surely > size_max) too_long("read_until", size_max);
         if (whole) co_return take(found, delimiter.size());
         scanned = surely;
-        const auto space = room(saturated_sum(size_max, delimiter.size()));
-        const std::size_t received = co_await from_.recv(space);
+        const std::size_t received = co_await receive(saturated_sum(size_max, delimiter.size()));
         end_ += received;
         if (received > 0) continue;
         if (buffered() == 0) co_return std::nullopt;
@@ -109,7 +147,7 @@ task<std::optional<std::string_view>> buffered_reader::read_until(const_buffer b
 // Waits until `size` bytes are there. Returns false when the stream ended before the first.
 task<bool> buffered_reader::hold(std::size_t size, const char* reading) {
     while (buffered() < size) {
-        const std::size_t received = co_await from_.recv(room(size));
+        const std::size_t received = co_await receive(size);
         end_ += received;
         if (received > 0) continue;
         if (buffered() == 0) co_return false;
@@ -123,6 +161,13 @@ task<std::string_view> buffered_reader::read_exact(std::size_t size, std::size_t
     const bool there = co_await hold(size, "read_exact");
     if (!there) ended_early("read_exact");
     co_return take(size);
+}
+
+task<std::size_t> buffered_reader::fill(std::size_t size_max) {
+    if (buffered() >= size_max) too_long("fill", size_max);
+    const std::size_t received = co_await receive(size_max);
+    end_ += received;
+    co_return received;
 }
 
 task<bool> buffered_reader::wait() { return hold(1, "wait"); }

@@ -29,9 +29,9 @@ struct race {
     std::size_t running = 0;
 };
 
-task<> attempt(endpoint address, race& all) {
+task<> attempt(endpoint address, connect_options options, race& all) {
     try {
-        auto stream = co_await connect(address);
+        auto stream = co_await connect(address, options);
         if (!all.winner) all.winner = std::move(stream);
     } catch (const io_error&) {
         all.last_error = std::current_exception();
@@ -55,14 +55,15 @@ std::vector<endpoint> detail::interleaved(std::span<const endpoint> found) {
     return order;
 }
 
-task<tcp_stream> detail::connect_first(std::span<const endpoint> addresses) {
+task<tcp_stream> detail::connect_first(std::span<const endpoint> addresses,
+                                       connect_options options) {
     race all;
     const auto run_race = [&](task_group& group) -> task<> {
         for (std::size_t next = 0; !all.winner && (next < addresses.size() || all.running > 0);) {
             all.news.reset();
             if (next < addresses.size()) {
                 all.running += 1;
-                group.spawn(attempt, addresses[next++], std::ref(all));
+                group.spawn(attempt, addresses[next++], options, std::ref(all));
             }
             if (next < addresses.size()) {
                 std::ignore = co_await as_result(with_timeout(attempt_delay, all.news.wait()));
@@ -82,9 +83,18 @@ task<tcp_stream> detail::connect_first(std::span<const endpoint> addresses) {
 }
 
 task<tcp_stream> connect(std::string host, std::uint16_t port) {
-    const auto found = co_await resolve(host, port);
+    return connect(std::move(host), port, connect_options());
+}
+
+task<tcp_stream> connect(std::string host, std::uint16_t port, connect_options options) {
+    auto found = co_await resolve(host, port);
+    const auto is_other = [&](const endpoint& one) {
+        return options.local && one.family() != options.local->family();
+    };
+    // Where none is left, the refusal names what does not fit.
+    if (!std::all_of(found.begin(), found.end(), is_other)) std::erase_if(found, is_other);
     const std::vector<endpoint> addresses = interleaved(found);
-    auto winner = co_await connect_first(addresses);
+    auto winner = co_await connect_first(addresses, options);
     co_return winner;
 }
 

@@ -41,6 +41,13 @@ datagram_batch::datagram_batch(std::size_t longest) : batch_(std::make_unique<me
     }
 }
 
+datagram_batch datagram_batch::with_control(std::size_t longest) {
+    datagram_batch made(longest);
+    made.facts_ = std::make_unique<datagram_facts[]>(capacity);
+    for (std::size_t i = 0; i < capacity; ++i) made.batch_->items[i].facts = &made.facts_[i];
+    return made;
+}
+
 batch_item* datagram_batch::add(const_buffer bytes) {
     if (batch_->busy) {
         detail::rule_broken("a datagram is added to a batch that is being sent or received",
@@ -52,6 +59,7 @@ batch_item* datagram_batch::add(const_buffer bytes) {
     item.address_size = 0;
     item.error = 0;
     item.truncated = false;
+    if (item.facts) item.facts->clear();
     batch_->count += 1;
     batch_->spoiled = std::max(batch_->spoiled, batch_->count);
     return &item;
@@ -73,6 +81,68 @@ void batched_datagram::assign(const_buffer bytes) const { put(*batch_, item(), b
 
 endpoint batched_datagram::peer() const noexcept {
     return from_socket_address(to_socket_address(item())).value_or(endpoint());
+}
+
+endpoint batched_datagram::local() const noexcept {
+    return item().facts ? local_of(*item().facts) : endpoint();
+}
+
+datagram_facts& batched_datagram::facts() const noexcept {
+    if (!item().facts) {
+        detail::rule_broken("a batch without control data is given some: make it with "
+                            "datagram_batch::with_control()",
+                            nullptr);
+    }
+    return *item().facts;
+}
+
+// The header holds the control data: it is made again for what is sent.
+void batched_datagram::set_local(const endpoint& from) const noexcept {
+    detail::set_local(facts(), from);
+}
+
+void batched_datagram::set_segment_size(std::uint16_t size) const noexcept {
+    facts().segment = size;
+}
+
+std::optional<ecn_codepoint> batched_datagram::ecn() const noexcept {
+    return item().facts ? ecn_of(*item().facts) : std::nullopt;
+}
+
+void batched_datagram::set_ecn(std::optional<ecn_codepoint> ecn) const noexcept {
+    facts().sent_class = ecn ? static_cast<std::int16_t>(*ecn) : datagram_facts::not_known;
+}
+
+std::optional<receive_time> batched_datagram::received_at() const noexcept {
+    return item().facts ? time_of(*item().facts) : std::nullopt;
+}
+
+std::optional<ecn_codepoint> detail::ecn_of(const datagram_facts& facts) noexcept {
+    if (facts.received_class == datagram_facts::not_known) return std::nullopt;
+    return static_cast<ecn_codepoint>(facts.received_class & 3);
+}
+
+std::optional<receive_time> detail::time_of(const datagram_facts& facts) noexcept {
+    if (facts.received_at == datagram_facts::never) return std::nullopt;
+    return receive_time(std::chrono::nanoseconds(facts.received_at));
+}
+
+std::int16_t detail::class_with(std::uint8_t traffic_class, ecn_codepoint ecn) noexcept {
+    return static_cast<std::int16_t>((traffic_class & ~3) | static_cast<int>(ecn));
+}
+
+void detail::set_local(datagram_facts& facts, const endpoint& local) noexcept {
+    const socket_address native = to_socket_address(local);
+    const bool known = !local.is_any() && !local.is_unix();
+    facts.local_size = known ? native.size : 0;
+    std::memcpy(facts.local, native.bytes, facts.local_size);
+}
+
+endpoint detail::local_of(const datagram_facts& facts) noexcept {
+    socket_address native;
+    native.size = facts.local_size;
+    std::memcpy(native.bytes, facts.local, facts.local_size);
+    return from_socket_address(native).value_or(endpoint());
 }
 
 socket_address detail::to_socket_address(const batch_item& item) noexcept {

@@ -164,6 +164,11 @@ std::optional<endpoint> detail::from_socket_address(const socket_address& addres
     return std::nullopt;
 }
 
+std::string detail::text_of(const socket_address& address) {
+    const auto known = from_socket_address(address);
+    return known ? known->to_string() : std::string();
+}
+
 void endpoint::fail(endpoint_error error, std::string_view text) {
     throw_errno(EINVAL, "bad address", quoted(text).append(": ").append(error_text(error)));
 }

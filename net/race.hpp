@@ -29,6 +29,6 @@ std::vector<endpoint> interleaved(std::span<const endpoint> found);
 /// Errors    that of the attempt which failed last, when all have; task_cancelled, unless a
 ///           connection was made before: that one is returned.
 /// Lifetime  `addresses` must outlive the co_await.
-task<tcp_stream> connect_first(std::span<const endpoint> addresses);
+task<tcp_stream> connect_first(std::span<const endpoint> addresses, connect_options options = {});
 
 }  // namespace anel::detail

@@ -61,11 +61,14 @@ open_sessions::open_sessions(const serve_options& options, loop& owner) noexcept
     }
 }
 
-session_record::session_record(open_sessions& list, tcp_stream& connection)
+session_record::session_record(open_sessions& list, const accepted_connection& connection)
     : list_(&list),
-      socket_(connection),
-      peer_(connection.packed_peer()),
+      socket_(connection.socket),
+      peer_(connection.peer),
       accepted_(list.owner_.now()) {
+    if (!connection.socket && list.look_period_ > duration::zero()) {
+        throw_errno(EOPNOTSUPP, "serve with a timeout", "(a stream without a socket)");
+    }
     if (list.options_.linger > duration::zero()) socket_.keep_open();
     if (list.look_period_ > duration::zero()) {
         timeouts_ = std::make_unique<session_timeouts>(list.options_, list.look_period_);
@@ -164,38 +167,29 @@ void session_timeouts::on_look(timer& item) noexcept {
     else self.scope_->owner().start(item, self.period_);
 }
 
-task<tcp_stream> open_sessions::next(tcp_listener& listener) {
-    for (;;) {
-        if (count_ >= options_.connections_max) {
-            ended_.reset();
-            co_await ended_.wait();
-            continue;
-        }
-        std::error_code error;
-        if (draining_) {
-            // One that is there is taken in the turn of the call, before the time is up.
-            auto accepted = co_await as_result(with_timeout(0ms, listener.accept()));
-            if (accepted) co_return std::move(*accepted);
-            error = accepted.error();
-            if (error == std::errc::timed_out) co_return tcp_stream();
-        } else {
-            auto accepted = co_await as_result(listener.accept());
-            if (accepted) {
-                pause_ = 0ms;
-                co_return std::move(*accepted);
-            }
-            error = accepted.error();
-        }
-        if (is_fatal(error)) throw accept_error(listener, error);
-        if (concerns_one_connection(error)) continue;
-        // No descriptors, no memory, or a filter that says no. Trying again at once would spin: the
-        // connection is still there. A session that ends may free what is missing.
-        owner_.sessions().accepts_failed += 1;
-        if (pause_ == 0ms && options_.accept_failed) options_.accept_failed(error);
-        pause_ = std::clamp<std::chrono::nanoseconds>(2 * pause_, shortest_pause, longest_pause);
+template task<bool> open_sessions::next(tcp_listener& listener,
+                                        std::optional<tcp_stream>& connection);
+
+task<> open_sessions::wait_for_room() {
+    while (count_ >= options_.connections_max) {
         ended_.reset();
-        std::ignore = co_await as_result(with_timeout(pause_, ended_.wait()));
+        co_await ended_.wait();
     }
+}
+
+task<> open_sessions::wait_out(std::error_code error, const socket_handle* listener) {
+    if (is_fatal(error)) {
+        if (listener) throw accept_error(*listener, error);
+        throw io_error(error, "accept", {});
+    }
+    if (concerns_one_connection(error)) co_return;
+    // No descriptors, no memory, or a filter that says no. Trying again at once would spin: the
+    // connection is still there. A session that ends may free what is missing.
+    owner_.sessions().accepts_failed += 1;
+    if (pause_ == 0ms && options_.accept_failed) options_.accept_failed(error);
+    pause_ = std::clamp<std::chrono::nanoseconds>(2 * pause_, shortest_pause, longest_pause);
+    ended_.reset();
+    std::ignore = co_await as_result(with_timeout(pause_, ended_.wait()));
 }
 
 void open_sessions::begin_drain() noexcept {

@@ -9,9 +9,10 @@
 namespace anel {
 using namespace detail;
 
-detail::socket_observer::socket_observer(socket_handle& watched) noexcept : watched_(&watched) {
-    ANEL_ASSERT(watched.observer_ == nullptr);
-    watched.observer_ = this;
+detail::socket_observer::socket_observer(socket_handle* watched) noexcept : watched_(watched) {
+    if (!watched) return;
+    ANEL_ASSERT(watched->observer_ == nullptr);
+    watched->observer_ = this;
 }
 
 detail::socket_observer::socket_observer(socket_observer&& other) noexcept
@@ -39,6 +40,7 @@ void socket_handle::take(socket_handle& other) noexcept {
     exchanges_ = other.exchanges_;
     zero_copy_pays_ = other.zero_copy_pays_;
     lent_ = other.lent_;
+    input_ended_ = other.input_ended_;
     observer_ = std::exchange(other.observer_, nullptr);
     if (observer_) observer_->watched_ = this;
 }
@@ -74,10 +76,11 @@ void socket_handle::close_now() noexcept {
 }
 
 socket_handle::given_up socket_handle::give_up() noexcept {
-    require_idle("a stream is detached while a task waits on it");
+    require_idle("a socket is detached or released while a task waits on it");
     if (lent_) {
-        detail::rule_broken("a stream is detached that has received with recv(): its unread bytes "
-                            "belong to the loop; receive into a buffer of yours instead",
+        detail::rule_broken("a stream is detached or released that has received with recv(): its "
+                            "unread bytes belong to the loop; receive into a buffer of yours "
+                            "instead",
                             nullptr);
     }
     if (fd_ < 0) return {-1, {}};
@@ -97,6 +100,7 @@ void socket_handle::require(std::int32_t result, const char* operation,
 }
 
 void socket_handle::shutdown_receive() noexcept {
+    input_ended_ = true;
     // Fails only when the connection is gone, and then there is nothing left to end.
     (void)control(opcode::shutdown, nullptr, 0, static_cast<std::uint32_t>(shutdown_side::receive));
 }

@@ -3,8 +3,9 @@
 #include <anel/tcp.hpp>
 
 #include "net/address.hpp"
+#include "net/socket_options.hpp"
+#include "net/unix_path.hpp"
 
-#include <anel/sleep.hpp>
 #include <anel/timeout.hpp>
 
 #include <algorithm>
@@ -26,55 +27,58 @@ socket_kind stream_kind(const endpoint& address) noexcept {
 }
 
 int open_stream(loop& owner, const endpoint& address) {
-    const std::int32_t fd = owner.control(opcode::open_socket, -1, nullptr, 0,
-                                          static_cast<std::uint32_t>(stream_kind(address)));
-    if (fd < 0) throw_errno(-fd, "socket", address.to_string());
-    return fd;
+    return open_socket(owner, stream_kind(address), address);
 }
 
 constexpr std::uint32_t flag(socket_option option) { return static_cast<std::uint32_t>(option); }
 
-/// Connects a socket.
-class connect_wait : public io<connect_wait, socket_use> {
-public:
-    connect_wait(socket_handle& on, const endpoint& peer) noexcept
-        : io(on, opcode::connect), peer_(peer), address_(to_socket_address(peer)) {}
-    void prepare(const frame&) noexcept { data = &address_; }
-    void value() const noexcept {}
-    io_error describe(std::error_code error) const {
-        return io_error(error, "connect", peer_.to_string());
-    }
-
-private:
-    endpoint peer_;
-    socket_address address_;
-};
-
-// A unix listener whose backlog is full: io_uring waits for room in a worker of the kernel; the
-// calls of the readiness backends say EAGAIN, and nothing ever tells when there is room.
-task<> connect_in_turn(socket_handle& stream, const endpoint& peer) {
-    auto pause = std::chrono::milliseconds(1);
-    for (;;) {
-        auto connected = co_await as_result(connect_wait(stream, peer));
-        if (connected) co_return;
-        if (connected.error() != std::errc::resource_unavailable_try_again) {
-            throw io_error(connected.error(), "connect", peer.to_string());
-        }
-        co_await sleep_for(pause);
-        pause = std::min(2 * pause, std::chrono::milliseconds(100));
-    }
+// What both kinds of options have.
+template <class Options>
+void set_for_connections(const option_setter& socket, const Options& options) {
+    if (options.keep_alive) socket.set(options.keep_alive);
+    if (options.user_timeout.count() != 0) socket.set_user_timeout(options.user_timeout);
+    if (options.traffic_class) socket.set(socket_option::traffic_class, *options.traffic_class);
+    if (!options.interface.empty()) socket.set_interface(options.interface);
+    if (options.free_bind) socket.set(socket_option::free_bind, 1);
 }
 
-// True when the file of a unix endpoint belongs to a listener that is gone. One that is there but
-// too busy to accept makes a connect wait; one that is between its bind() and its listen() refuses
-// like one that is gone, but only for a moment.
-task<bool> nobody_listens(endpoint address) {
-    for (int tries = 0; tries < 2; ++tries) {
-        if (tries > 0) co_await sleep_for(std::chrono::milliseconds(50));
-        auto probe = co_await as_result(with_timeout(std::chrono::seconds(1), connect(address)));
-        if (probe.error() != std::errc::connection_refused) co_return false;
+void set_for_listening(const option_setter& socket, const endpoint& address,
+                       const listen_options& options) {
+    if (!address.is_unix()) {
+        socket.set(socket_option::reuse_address, options.reuse_address);
+        if (options.reuse_port) socket.set(socket_option::reuse_port, 1);
+        if (options.no_delay) socket.set(socket_option::no_delay, 1);
+        const bool v6 = address.family() == address_family::ipv6;
+        if (v6) socket.set(socket_option::v6_only, options.v6_only);
     }
-    co_return true;
+    socket.set_buffers(options);
+    set_for_connections(socket, options);
+    if (options.fast_open_queue != 0) {
+        socket.set(socket_option::fast_open_queue, options.fast_open_queue);
+    }
+    const auto patience = options.defer_accept.count();
+    if (patience != 0) socket.set(socket_option::defer_accept, patience);
+}
+
+void set_for_connecting(const option_setter& socket, const connect_options& options) {
+    set_for_connections(socket, options);
+    if (options.quick_ack) socket.set(socket_option::quick_ack, *options.quick_ack);
+    if (options.fast_open) socket.set(socket_option::fast_open, 1);
+    socket.set_buffers(options);
+}
+
+void bind_before_connect(const loop_ref& owner, int fd, const option_setter& socket,
+                         const endpoint& peer, const endpoint& local) {
+    const std::string what = "local address " + local.to_string();
+    if (local.is_unix() || peer.is_unix()) socket.require(-EOPNOTSUPP, what);
+    if (local.family() != peer.family()) socket.require(-EAFNOSUPPORT, what);
+    // A port that an earlier connection to somebody else still holds can be used again. Without one
+    // connect() chooses, which sees more free ports: those that are taken to other peers alone.
+    const auto more =
+        local.port() == 0 ? socket_option::port_at_connect : socket_option::reuse_address;
+    (void)owner.control(opcode::set_option, fd, nullptr, 1, flag(more));
+    socket_address native = to_socket_address(local);
+    socket.require(owner.control(opcode::bind, fd, &native), what);
 }
 
 task<> drop_input(tcp_stream& stream, std::size_t bytes_max) {
@@ -94,53 +98,21 @@ task<tcp_listener> tcp_listener::bind(endpoint address, listen_options options) 
     frame& self = co_await detail::this_frame();
     loop& owner = self.scope->owner();
     tcp_listener listener(owner, open_stream(owner, address));
-    const auto set = [&](socket_option option, int value) {
-        listener.require(listener.control(opcode::set_option, nullptr,
-                                          static_cast<std::size_t>(value), flag(option)),
-                         "setsockopt", address);
-    };
-    if (!address.is_unix()) {
-        set(socket_option::reuse_address, options.reuse_address);
-        if (options.reuse_port) set(socket_option::reuse_port, 1);
-        if (options.no_delay) set(socket_option::no_delay, 1);
-        if (address.family() == address_family::ipv6) set(socket_option::v6_only, options.v6_only);
-    }
-    if (options.send_buffer > 0) set(socket_option::send_buffer, options.send_buffer);
-    if (options.receive_buffer > 0) set(socket_option::receive_buffer, options.receive_buffer);
+    const option_setter setter(listener.home_, listener.native_handle(), "bind", address);
+    set_for_listening(setter, address, options);
 
-    socket_address native = to_socket_address(address);
-    // Before the file is there: without memory for it nobody would remove the file.
-    std::unique_ptr<detail::unix_file> file;
-    if (address.is_unix()) file = std::make_unique<detail::unix_file>(owner, native);
-    std::int32_t bound = listener.control(opcode::bind, &native);
-    if (bound == -EADDRINUSE && address.is_unix() && options.reuse_address) {
-        // Which file that is, before anybody is asked: meanwhile another program may take it over.
-        detail::unix_file left_behind(owner, native);
-        left_behind.remember();
-        const bool stale = co_await nobody_listens(address);
-        if (stale) left_behind.remove();
-        if (stale) bound = listener.control(opcode::bind, &native);
+    if (address.is_unix()) {
+        const int fd = listener.native_handle();
+        auto file =
+            co_await bind_path(owner, fd, socket_kind::unix_stream, address, options.reuse_address);
+        listener.file_ = std::move(file);
+    } else {
+        socket_address native = to_socket_address(address);
+        listener.require(listener.control(opcode::bind, &native), "bind", address);
     }
-    if (bound < 0) throw_errno(-bound, "bind", address.to_string());
-    if (file) file->own();
-    listener.file_ = std::move(file);
     const auto backlog = static_cast<std::size_t>(options.backlog);
     listener.require(listener.control(opcode::listen, nullptr, backlog), "listen", address);
     co_return listener;
-}
-
-detail::unix_file::unix_file(loop& owner, const socket_address& address) noexcept : owner_(owner) {
-    path_.address = address;
-}
-
-void detail::unix_file::remember() noexcept {
-    (void)owner_.control(opcode::identify_path, 0, &path_);
-}
-
-void detail::unix_file::remove() noexcept { (void)owner_.control(opcode::remove_path, 0, &path_); }
-
-detail::unix_file::~unix_file() {
-    if (owned_) remove();
 }
 
 tcp_stream detail::accept_wait::value() const noexcept {
@@ -189,10 +161,72 @@ task<> tcp_stream::lingering_close(std::chrono::nanoseconds time, std::size_t by
     co_await close();
 }
 
+std::size_t tcp_stream::try_send(const_buffer buffer) noexcept {
+    if (is_sending() || buffer.size == 0) return 0;
+    const auto sent = control(opcode::send_now, const_cast<void*>(buffer.data), buffer.size);
+    return static_cast<std::size_t>(std::max(sent, 0));
+}
+
 void tcp_stream::set_no_delay(bool on) {
     if (is_open() && peer_endpoint().is_unix()) return;
-    require(control(opcode::set_option, nullptr, on, flag(socket_option::no_delay)), "setsockopt",
-            peer_endpoint());
+    const endpoint peer = peer_endpoint();
+    option_setter(home_, native_handle(), "setsockopt", peer).set(socket_option::no_delay, on);
+}
+
+void tcp_stream::set_keep_alive(std::optional<keep_alive_times> times) {
+    const endpoint peer = peer_endpoint();
+    option_setter(home_, native_handle(), "setsockopt", peer).set(times);
+}
+
+void tcp_stream::set_user_timeout(std::chrono::milliseconds time) {
+    const endpoint peer = peer_endpoint();
+    option_setter(home_, native_handle(), "setsockopt", peer).set_user_timeout(time);
+}
+
+void tcp_stream::set_quick_ack(bool on) {
+    const endpoint peer = peer_endpoint();
+    option_setter(home_, native_handle(), "setsockopt", peer).set(socket_option::quick_ack, on);
+}
+
+void tcp_stream::set_traffic_class(int value) {
+    const endpoint peer = peer_endpoint();
+    option_setter(home_, native_handle(), "setsockopt", peer)
+        .set(socket_option::traffic_class, value);
+}
+
+stream_info tcp_stream::info() const {
+    using std::chrono::microseconds;
+    using std::chrono::milliseconds;
+    stream_facts facts{};
+    const endpoint peer = peer_endpoint();
+    const bool is_unix = is_open() && peer.is_unix();
+    require(is_unix ? -EOPNOTSUPP : control(opcode::stream_state, &facts), "getsockopt", peer);
+    stream_info known;
+    known.round_trip = microseconds(facts.round_trip_us);
+    known.round_trip_variance = microseconds(facts.round_trip_variance_us);
+    known.round_trip_least = microseconds(facts.round_trip_least_us);
+    known.retransmit_after = microseconds(facts.retransmit_after_us);
+    known.last_received = milliseconds(facts.last_received_ms);
+    known.last_sent = milliseconds(facts.last_sent_ms);
+    known.segment_size = facts.segment_size;
+    known.path_mtu = facts.path_mtu;
+    known.congestion_window = facts.congestion_window;
+    known.unacknowledged = facts.unacknowledged;
+    known.lost = facts.lost;
+    known.retransmitted = facts.retransmitted;
+    known.unsent = facts.unsent;
+    known.acknowledged = facts.acknowledged;
+    known.received = facts.received;
+    known.delivery_rate = facts.delivery_rate;
+    return known;
+}
+
+peer_credentials tcp_stream::credentials() const {
+    process_identity who;
+    const endpoint peer = peer_endpoint();
+    const bool is_tcp = is_open() && !peer.is_unix();
+    require(is_tcp ? -EOPNOTSUPP : control(opcode::peer_identity, &who), "getsockopt", peer);
+    return {who.user, who.group, who.process};
 }
 
 task<> tcp_stream::send(std::span<const const_buffer> parts) {
@@ -221,17 +255,23 @@ tcp_stream detail::attach_wait::finish() noexcept {
     return taken;
 }
 
-task<tcp_stream> connect(endpoint peer) {
+task<tcp_stream> connect(endpoint peer) { return connect(peer, connect_options()); }
+
+task<tcp_stream> connect(endpoint peer, connect_options options) {
     frame& self = co_await detail::this_frame();
     loop& owner = self.scope->owner();
     tcp_stream stream(owner, open_stream(owner, peer), pack(peer));
+    const option_setter setter(stream.home_, stream.native_handle(), "connect", peer);
+    set_for_connecting(setter, options);
+    if (options.local)
+        bind_before_connect(stream.home_, stream.native_handle(), setter, peer, *options.local);
     if (peer.is_unix()) {
         co_await connect_in_turn(stream, peer);
         co_return stream;
     }
     connect_wait connected(stream, peer);
     co_await connected;
-    stream.set_no_delay(true);
+    if (options.no_delay) stream.set_no_delay(true);
     // Connecting to a free port of this machine can pick that very port as the local one, and TCP
     // connects the socket to itself. Nobody listens there: say so.
     if (stream.local_endpoint() == peer) throw_errno(ECONNREFUSED, "connect", peer.to_string());

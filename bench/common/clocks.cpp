@@ -25,19 +25,31 @@ std::chrono::nanoseconds ticks(std::int64_t count) {
     return count * (std::chrono::nanoseconds(std::chrono::seconds(1)) / sysconf(_SC_CLK_TCK));
 }
 
-/// Field 15 of proc_pid_stat(5); the name before it, in brackets, may hold anything.
-std::int64_t system_ticks(const fs::path& process) {
+struct stat_fields {
+    std::int64_t faults = 0;        // 10 and 12 of proc_pid_stat(5)
+    std::int64_t system_ticks = 0;  // 15
+};
+
+/// The name before the fields, in brackets, may hold anything.
+stat_fields read_stat(const fs::path& process) {
     std::ifstream file(process / "stat");
     std::string line;
     std::getline(file, line);
     const auto name_ends = line.rfind(')');
-    if (name_ends == std::string::npos) return 0;
+    if (name_ends == std::string::npos) return {};
     std::istringstream fields(line.substr(name_ends + 1));
     std::string skipped;
-    for (int field = 3; field < 15; ++field) fields >> skipped;
-    std::int64_t value = 0;
-    fields >> value;
-    return value;
+    stat_fields all;
+    for (int field = 3; field <= 15; ++field) {
+        if (field != 10 && field != 12 && field != 15) {
+            fields >> skipped;
+            continue;
+        }
+        std::int64_t value = 0;
+        fields >> value;
+        (field == 15 ? all.system_ticks : all.faults) += value;
+    }
+    return all;
 }
 
 std::int64_t resident_bytes(const fs::path& process) {
@@ -49,14 +61,22 @@ std::int64_t resident_bytes(const fs::path& process) {
 
 }  // namespace
 
-std::optional<process_usage> read_process(pid_t pid) {
+std::optional<std::chrono::nanoseconds> read_process_cpu(pid_t pid) {
     clockid_t clock = 0;
     timespec time{};
     if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) return {};
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+std::optional<process_usage> read_process(pid_t pid) {
+    const auto cpu = read_process_cpu(pid);
+    if (!cpu) return {};
     const fs::path process = "/proc/" + (pid == 0 ? std::string("self") : std::to_string(pid));
     process_usage usage;
-    usage.cpu = std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-    usage.system = ticks(system_ticks(process));
+    usage.cpu = *cpu;
+    const stat_fields fields = read_stat(process);
+    usage.system = ticks(fields.system_ticks);
+    usage.page_faults = fields.faults;
     usage.resident = resident_bytes(process);
     return usage;
 }

@@ -21,10 +21,14 @@ struct process_usage {
     std::chrono::nanoseconds cpu{0};
     std::chrono::nanoseconds system{0};  // the part in the kernel, to 10 ms (proc_pid_stat(5))
     std::int64_t resident = 0;           // bytes of memory
+    std::int64_t page_faults = 0;
 };
 
 /// Returns  nothing when there is no such process; `pid` 0 is the caller.
 std::optional<process_usage> read_process(pid_t pid);
+
+/// The CPU time alone, with one call.
+std::optional<std::chrono::nanoseconds> read_process_cpu(pid_t pid);
 
 /// Context switches of the threads that live. Costs a file for each thread.
 std::int64_t read_context_switches(pid_t pid);

@@ -1,7 +1,8 @@
-// compare.cpp: measures servers against each other in interleaved rounds, a cell a workload.
+// compare.cpp: measures servers against each other in duels with a reference, a cell a workload.
 //
-// Rounds alternate in direction (A B C, C B A, …), so that what drifts slowly, such as a clock
-// frequency, meets every server alike. A run that was disturbed is made again, a few times at most.
+// All servers of a workload live at once and are asked in turn (duel/start.hpp), over several
+// starts. Latency against rate is a curve of each server for itself, from runs of fresh servers: a
+// run that was disturbed is made again, a few times at most.
 //
 // SPDX-License-Identifier: MIT
 #include "compare/compare.hpp"
@@ -16,12 +17,15 @@
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
+#include <random>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "common/clocks.hpp"
 #include "common/progress.hpp"
 #include "common/text.hpp"
+#include "duel/start.hpp"
 #include "load/load_report.hpp"
 #include "load/peer.hpp"
 #include "report/report.hpp"
@@ -33,8 +37,18 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto run_overhead = 50ms;  // starting and stopping a server, connecting, ending
+constexpr auto counting = 250ms;     // a slice in which system calls are counted
+// Connections of all servers that live at once: the kernel has some 10 KB for each. Beyond, some of
+// the servers live at a time, each beside a reference.
+constexpr std::size_t alive_max = 45'000;
+// So that each of many connections has a few requests in a slice.
+constexpr auto slice_for_connection = 25us;
+// Rounds that --minutes may choose.
+constexpr std::int64_t rounds_min = 4, rounds_max = 40;
+constexpr auto curve_window_quick = 400ms, curve_window_full = 500ms;
+constexpr auto curve_warmup = 100ms;
 constexpr std::size_t curve_rounds_quick = 3, curve_rounds_full = 5;
-constexpr std::size_t outside_rounds_quick = 3;
+constexpr std::size_t outside_rounds_quick = 3, outside_rounds_full = 9;
 constexpr const char* curve_workload = "ping-pong";
 constexpr auto curve_servers = {"uring", "epoll", "threads", "anel-io_uring", "anel-epoll"};
 
@@ -115,53 +129,78 @@ std::string utc_now() {
 class comparer {
 public:
     comparer(comparison& all, const interrupts& ctrl_c)
-        : all_(all), options_(all.options), ctrl_c_(ctrl_c), line_(planned()) {}
+        : all_(all), options_(all.options), ctrl_c_(ctrl_c) {
+        if (options_.time) fit_rounds(*options_.time);
+        line_.emplace(planned());
+    }
 
     void measure_everything() {
         for (measured_cell& cell : all_.cells) {
             measure(cell);
-            line_.erase();
+            line_->erase();
             std::fputs(cell_text(cell).c_str(), stdout);
             std::fflush(stdout);
         }
         measure_curves();
-        line_.erase();
+        line_->erase();
         std::fputs(curves_text(all_.curves).c_str(), stdout);
         turns_.take(ctrl_c_);
-        line_.step("the same point with another tool", outside_takes());
+        line_->step("the same point with another tool", outside_takes());
         load_options own;
-        own.warmup = options_.warmup;
-        own.window = options_.window;
+        own.warmup = curve_warmup;
+        own.window = curve_window();
         all_.outside =
             check_with_outside_tool(outside_servers(), outside_rounds(), own, all_.places, ctrl_c_);
-        line_.erase();
+        line_->erase();
     }
 
 private:
+    [[nodiscard]] std::chrono::nanoseconds curve_window() const {
+        return options_.quick ? curve_window_quick : curve_window_full;
+    }
     [[nodiscard]] std::chrono::nanoseconds run_takes() const {
-        return options_.window + options_.warmup + run_overhead;
+        return curve_window() + curve_warmup + run_overhead;
     }
     [[nodiscard]] std::size_t curve_rounds() const {
         return options_.quick ? curve_rounds_quick : curve_rounds_full;
     }
     [[nodiscard]] std::size_t outside_rounds() const {
-        return std::min(options_.rounds, options_.quick ? outside_rounds_quick : options_.rounds);
+        return options_.quick ? outside_rounds_quick : outside_rounds_full;
     }
     [[nodiscard]] std::chrono::nanoseconds outside_takes() const {
         return static_cast<std::int64_t>(3 * outside_rounds()) *
                (run_takes() + outside_run + run_overhead);
     }
     [[nodiscard]] std::chrono::nanoseconds planned() const {
-        std::size_t runs = 0;
+        std::chrono::nanoseconds all = outside_takes();
         for (const auto& cell : all_.cells) {
-            runs += cell.servers.size() * (options_.rounds + (options_.count_calls ? 1 : 0));
+            for (std::size_t start = 0; start < options_.starts; ++start) {
+                for (const auto& living : groups_of(cell)) {
+                    all += expected(plan_of(cell, living, start));
+                }
+            }
         }
+        std::size_t runs = 0;
         for (const auto& curve : all_.curves) runs += curve.points.size() * curve_rounds();
-        return static_cast<std::int64_t>(runs) * run_takes() + outside_takes();
+        return all + static_cast<std::int64_t>(runs) * run_takes();
+    }
+    void fit_rounds(std::chrono::nanoseconds time) {
+        options_.rounds = 0;
+        const auto without = planned();
+        options_.rounds = 1;
+        const auto each = std::max<std::chrono::nanoseconds>(planned() - without, 1ns);
+        options_.rounds = static_cast<std::size_t>(
+            std::clamp<std::int64_t>((time - without) / each, rounds_min, rounds_max));
+        if (planned() > time) {
+            std::printf("! it takes about %.0f minutes: with fewer than %lld rounds a start there "
+                        "is little to see\n",
+                        std::chrono::duration<double>(planned()).count() / 60,
+                        static_cast<long long>(rounds_min));
+        }
     }
 
     run_result one_run(const server_spec& spec, const load_options& load) {
-        run_result result = run_once(spec, load, all_.places, false, ctrl_c_);
+        run_result result = run_once(spec, load, all_.places, ctrl_c_);
         result.counts_anyway = options_.count_disturbed;
         if (!counts(result) && !result.disturbed.empty()) wait_until_quiet();
         return result;
@@ -179,35 +218,71 @@ private:
             share = busy / look / static_cast<double>(all_.places.cpu_count());
         }
     }
-    void run(measured_server& server, const load_options& load, const std::string& what) {
-        line_.step(what + ": " + server.spec.name, run_takes());
-        server.runs.push_back(one_run(server.spec, load));
+    /// The servers that live at once, by place: the reference and as many others as may be.
+    [[nodiscard]] static std::vector<std::vector<std::size_t>>
+    groups_of(const measured_cell& cell) {
+        const std::size_t each = std::max<std::size_t>(all_connections(cell.work.load), 1);
+        const std::size_t others_max = std::max<std::size_t>(alive_max / each, 2) - 1;
+        std::vector<std::vector<std::size_t>> groups;
+        std::size_t in_group = others_max;
+        for (std::size_t who = 1; who < cell.servers.size(); ++who) {
+            const measured_server& server = cell.servers[who];
+            if (!server.left_out.empty() || !server.errors.empty()) continue;
+            if (in_group == others_max) {
+                groups.push_back({the_reference});
+                in_group = 0;
+            }
+            groups.back().push_back(who);
+            ++in_group;
+        }
+        return groups;
+    }
+    [[nodiscard]] start_plan plan_of(const measured_cell& cell,
+                                     const std::vector<std::size_t>& living,
+                                     std::size_t start) const {
+        start_plan plan;
+        for (const std::size_t who : living) {
+            plan.servers.push_back({cell.servers[who].spec.name, cell.servers[who].spec});
+        }
+        plan.load = cell.work.load;
+        plan.slice = std::max<std::chrono::nanoseconds>(
+            options_.slice,
+            static_cast<std::int64_t>(plan.load.connections) * slice_for_connection);
+        plan.warmup = std::max(plan.slice, options_.warmup);
+        plan.rounds = options_.rounds;
+        if (options_.count_calls && start + 1 == options_.starts) plan.counting = counting;
+        return plan;
     }
 
     void measure(measured_cell& cell) {
         turns_.take(ctrl_c_);
-        load_options& load = cell.work.load;
+        measured_server& reference = cell.servers.front();
         if (cell.work.share > 0) {
-            const auto& reference = cell.servers.front().spec;
-            load.rate = std::max(1.0, cell.work.share * maximum_of(reference, cell.work.share_of));
+            cell.work.load.rate =
+                std::max(1.0, cell.work.share * maximum_of(reference.spec, cell.work.share_of));
         }
-        for (std::size_t round = 0; round < options_.rounds; ++round) {
-            for (std::size_t i = 0; i < cell.servers.size(); ++i) {
-                const std::size_t at = round % 2 == 0 ? i : cell.servers.size() - 1 - i;
-                measured_server& server = cell.servers[at];
-                if (!server.left_out.empty()) continue;
-                run(server, load, format("%s, round %zu", cell.work.name.c_str(), round + 1));
+        for (std::size_t n = 0; n < options_.starts && reference.errors.empty(); ++n) {
+            duel_start& start = cell.starts.emplace_back(cell.servers.size());
+            for (const auto& living : groups_of(cell)) {
+                turns_.take(ctrl_c_);
+                const start_plan plan = plan_of(cell, living, n);
+                line_->step(format("%s, start %zu", cell.work.name.c_str(), n + 1), expected(plan));
+                take(cell, start, living,
+                     play_start(plan, all_.places, order_, [] { return false; }, ctrl_c_));
             }
         }
-        for (measured_server& server : cell.servers) {
-            if (!server.left_out.empty()) continue;
-            for (std::size_t more = 0; more < options_.rounds; ++more) {
-                if (!lacks(server.runs, options_.rounds)) break;
-                run(server, load, cell.work.name + ", again");
+    }
+    static void take(measured_cell& cell, duel_start& start, const std::vector<std::size_t>& living,
+                     start_result played) {
+        for (std::size_t i = 0; i < living.size(); ++i) {
+            measured_server& server = cell.servers[living[i]];
+            if (!played.errors[i].empty()) {
+                server.errors.push_back(played.errors[i]);
+                continue;
             }
-            if (!options_.count_calls || server.reference_again) continue;
-            line_.step("system calls: " + server.spec.name, run_takes());
-            server.counted = run_once(server.spec, load, all_.places, true, ctrl_c_);
+            start[living[i]] = std::move(played.meetings[i]);
+            server.lives.push_back(std::move(played.lives[i]));
+            if (played.counts[i]) server.counted = played.counts[i];
         }
     }
 
@@ -237,8 +312,8 @@ private:
         }
     }
     void measure(const saturation_curve& curve, curve_point& point) {
-        line_.step(format("%s at %.0f %%", curve.spec.name.c_str(), 100 * point.share),
-                   run_takes());
+        line_->step(format("%s at %.0f %%", curve.spec.name.c_str(), 100 * point.share),
+                    run_takes());
         load_options load = curve.load;
         load.rate = point.offered = std::max(1.0, point.share * curve.maximum);
         point.runs.push_back(one_run(curve.spec, load));
@@ -262,23 +337,24 @@ private:
             if (cell.work.name != work) continue;
             for (const auto& server : cell.servers) {
                 if (server.spec.name == spec.name && !server.reference_again) {
-                    const double rate = summarise(server, cell.work.load).rate.median;
-                    if (rate > 0) return rate;  // else every run of it was disturbed
+                    const double rate = summarise(server, cell.work.load).rate;
+                    if (rate > 0) return rate;
                 }
             }
         }
         load_options load = workload_named(work).load;
-        load.warmup = options_.warmup;
-        load.window = options_.window;
-        return requests_per_second(run_once(spec, load, all_.places, false, ctrl_c_).load);
+        load.warmup = curve_warmup;
+        load.window = curve_window();
+        return requests_per_second(run_once(spec, load, all_.places, ctrl_c_).load);
     }
 
     comparison& all_;
-    const compare_options& options_;
+    compare_options& options_;
     const interrupts& ctrl_c_;
+    std::mt19937_64 order_{options_.seed};
     turns turns_{options_.turns_file};
     std::chrono::nanoseconds patience_ = options_.patience;
-    progress line_;
+    std::optional<progress> line_;
 };
 
 std::vector<measured_cell> plan_cells(const compare_options& options,
@@ -288,8 +364,6 @@ std::vector<measured_cell> plan_cells(const compare_options& options,
     for (const workload& work : works) {
         measured_cell& cell = cells.emplace_back();
         cell.work = work;
-        cell.work.load.warmup = options.warmup;
-        cell.work.load.window = options.window;
         for (const server_spec& spec : specs) {
             if (work.some_servers && options.servers.empty() && !spec.quick) continue;
             measured_server& server = cell.servers.emplace_back();
@@ -323,8 +397,8 @@ std::vector<saturation_curve> plan_curves(const compare_options& options,
         curve.spec = spec;
         curve.load = workload_named(curve_workload).load;
         curve.load.mode = load_mode::poisson;
-        curve.load.warmup = options.warmup;
-        curve.load.window = options.window;
+        curve.load.warmup = curve_warmup;
+        curve.load.window = options.quick ? curve_window_quick : curve_window_full;
         const std::vector<int> quick{30, 50, 70, 90};
         const std::vector<int> full{10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110};
         for (const int percent : options.quick ? quick : full) {
@@ -334,14 +408,11 @@ std::vector<saturation_curve> plan_curves(const compare_options& options,
     return curves;
 }
 
-bool every_run_was_made(const comparison& all) {
+bool every_start_was_made(const comparison& all) {
     for (const auto& cell : all.cells) {
         for (const auto& server : cell.servers) {
             if (!server.left_out.empty()) continue;
-            if (std::none_of(server.runs.begin(), server.runs.end(), counts)) return false;
-            for (const auto& run : server.runs) {
-                if (!run.error.empty()) return false;
-            }
+            if (server.lives.empty() || !server.errors.empty()) return false;
         }
     }
     return true;
@@ -354,10 +425,6 @@ compare_options quick_comparison() { return {}; }
 compare_options full_comparison() {
     compare_options options;
     options.quick = false;
-    // Many short runs rather than few long ones: the machine's own changes are slower than a run.
-    options.rounds = 9;
-    options.window = std::chrono::milliseconds(500);
-    options.warmup = std::chrono::milliseconds(150);
     return options;
 }
 
@@ -396,7 +463,7 @@ int run_compare(const compare_options& options, const interrupts& ctrl_c) {
         throw;
     }
     report();
-    return every_run_was_made(all) ? 0 : 1;
+    return every_start_was_made(all) ? 0 : 1;
 }
 
 }  // namespace anel_bench

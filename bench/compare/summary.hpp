@@ -1,4 +1,4 @@
-// summary.hpp: what several runs of one server under one load say together.
+// summary.hpp: what the slices of the servers of one load say together.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "common/histogram.hpp"
-#include "common/statistics.hpp"
+#include "duel/living.hpp"
+#include "duel/rounds.hpp"
 #include "run/runner.hpp"
 #include "run/servers.hpp"
 #include "run/workloads.hpp"
@@ -18,68 +19,66 @@ namespace anel_bench {
 struct measured_server {
     server_spec spec;
     bool reference_again = false;
-    std::string left_out;  // why it does not take part; empty when it does
-    std::vector<run_result> runs;
-    std::optional<run_result> counted;  // a run of its own, in which system calls were counted
+    std::string left_out;                // why it does not take part; empty when it does
+    std::vector<std::string> errors;     // after one it took no further part
+    std::vector<server_life> lives;      // of the starts it came through
+    std::optional<call_counts> counted;  // in a slice of its own
 };
 
 struct measured_cell {
     workload work;
     std::vector<measured_server> servers;  // the reference first, its repetition last
+    std::vector<duel_start> starts;        // by place in `servers`
 };
 
-/// A median with its 95 % interval.
-struct estimate {
-    double median = 0;
-    interval range;
-    std::size_t runs = 0;
-    /// Fewer runs have no interval worth the name (that of three holds the true median 75 times of
-    /// 100): whatever they show is a tie.
-    static constexpr std::size_t runs_min = 5;
-    [[nodiscard]] bool sound() const noexcept { return runs >= runs_min; }
-};
-
+/// What a server does by itself. Two servers are compared by their pairs, not by these.
 struct summary {
-    std::vector<double> rates;   // of the runs that counted
-    std::vector<double> cpu_ns;  // of a request
-    std::vector<double> tails;   // p99, ns
-    estimate rate;
-    estimate cpu;
-    estimate tail;            // of an open loop alone: what waits in a closed one is not asked
-    double system_share = 0;  // of the CPU time
+    double rate = 0;                 // requests/s, the median of the slices
+    double cpu_ns = 0;               // of a request, the same
+    double system_share = 0;         // of the CPU time
     std::optional<double> switches;  // of context, in a request; where it can be told
-    std::optional<double> syscalls;
-    std::optional<double> completions_per_call;
-    std::string counted_with;     // perf, or strace: of whole runs
-    double connection_bytes = 0;  // of resident memory, for each connection
-    double lost_share = 0;        // UDP
-    double megabytes = 0;         // of replies, a second
-    double generator_share = 0;   // largest of a run
-    double generator_waited = 0;  // for a CPU, the same
-    histogram latency;            // of all runs that counted, merged
+    double connection_bytes = 0;     // of resident memory, for each connection
+    double lost_share = 0;           // UDP
+    double megabytes = 0;            // of replies, a second
+    double generator_share = 0;      // of its CPU
+    double generator_waited = 0;     // for a CPU, as a share of the time
+    histogram latency;               // of all slices, merged
     histogram setup;
     std::string invalid;  // open loop: why the latencies say nothing; empty when they do
     std::string details;
-    std::size_t disturbed = 0;
-    std::vector<std::string> errors;
+    std::size_t starts = 0;
+    [[nodiscard]] bool measured() const noexcept { return cpu_ns > 0; }
 };
+summary summarise(const measured_server& server, const load_options& load);
 
 /// A run counts when it has no error and was not disturbed.
 bool counts(const run_result& run);
-summary summarise(const measured_server& server, const load_options& load);
 
-/// The reference measured twice: how far it comes out from itself, as shares. Nothing smaller is a
-/// difference; infinite when there were too few runs to know.
+/// `own` against `other`, places in `cell.servers`, from pairs.
+duel_figures duel_of(const measured_cell& cell, std::size_t own, std::size_t other);
+/// The same by name; nothing where one of them was not measured.
+std::optional<duel_figures> duel_of(const measured_cell& cell, const std::string& own,
+                                    const std::string& other);
+
+/// How far the interval of the reference against a second process of itself reaches from 1, as
+/// shares. Nothing smaller is a difference; infinite when that is not known.
 struct noise_floors {
-    double cpu = 0, rate = 0, tail = 0;
+    double cpu = 0, rate = 0, p99 = 0;
 };
 noise_floors noise_of(const measured_cell& cell);
 
-/// How two medians compare.
 enum class verdict { tie, lower, higher };
-/// Of `own` against `other`: a tie when the intervals overlap or the medians differ by no more than
-/// `noise`.
-verdict compare(const estimate& own, const estimate& other, double noise);
+/// Of a ratio: a tie when its interval holds 1, when it is not known, or when the ratio is no
+/// further from 1 than `noise`.
+verdict decide(const ratio_estimate& found, double noise);
+const char* name_of(verdict came_out);
+
+/// Pairs of servers, own and other, that reports tell of besides each against the reference.
+struct pair_of_servers {
+    const char* own;
+    const char* other;
+};
+const std::vector<pair_of_servers>& told_pairs();
 
 /// What io_uring did worse than readiness or blocking, computed: nobody chooses what is said.
 struct loss {

@@ -4,7 +4,7 @@
 // cancels in their ratio. Both servers start once per start, on the CPU that a comparison gives to
 // servers, and keep their connections: a server with a history is measured, not a fresh one.
 // A second process of A takes part in every round, and what it needs of A is the floor.
-// What the figures say is for ratio.hpp and rounds.hpp.
+// What the figures say is for ratio.hpp, rounds.hpp and causes.hpp.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -12,10 +12,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/process.hpp"
+#include "duel/causes.hpp"
 #include "duel/rounds.hpp"
 #include "load/load.hpp"
 
@@ -29,6 +31,7 @@ struct duel_options {
     std::size_t starts = 5;  // … after so many starts at least …
     std::chrono::nanoseconds time = std::chrono::seconds(60);  // … or when this is over
     std::uint64_t seed = 1;                                    // of the order in each round
+    bool causes = true;  // afterwards, where the difference comes from
 };
 
 struct duel_result {
@@ -36,6 +39,7 @@ struct duel_result {
     duel_figures b, again;  // against A
     bool narrow = false;    // whether it ended because the interval was; else time was up
     std::chrono::nanoseconds took{0};
+    std::optional<duel_causes> causes;
 };
 
 /// Errors  std::invalid_argument for servers and loads that cannot be; std::runtime_error or

@@ -43,6 +43,8 @@ struct load_options {
     bool sleeps = false;
     bool churn = false;  // every request has a connection of its own
     bool udp = false;
+    bool tls = false;     // see tls.hpp
+    bool resume = false;  // … and every handshake but the first of all resumes a session
     std::chrono::nanoseconds warmup = std::chrono::milliseconds(500);
     std::chrono::nanoseconds window = std::chrono::seconds(2);  // what is measured
     pid_t server_pid = 0;     // whose accounts are read too; 0: none
@@ -81,33 +83,35 @@ struct load_result {
     histogram setup;    // of connect(2) until the connection stands
 
     [[nodiscard]] std::uint64_t errors() const noexcept { return corrupted + broken + unanswered; }
+
+    /// Adds what another stretch of the same load found out: accounts and histograms; what is a
+    /// size and no sum, and the first error in words, is the last and the first.
+    load_result& operator+=(const load_result& more);
 };
 static_assert(std::is_trivially_copyable_v<load_result>);
 
-enum class load_event : char { window_opens = 'o', window_closes = 'c' };
-
 /// Errors  std::invalid_argument for what nobody can ask for.
 void check_load(const load_options& options);
-
-using load_notice = std::function<void(load_event)>;
 
 /// Connects, warms up, measures, waits for the last replies, ends every stream and waits for the
 /// server to end it too. Always returns: connecting, and silence at the end, have time limits.
 /// Errors  std::system_error or std::invalid_argument when it cannot begin; what goes wrong later
 ///         is counted in the result.
-load_result run_load(const load_options& options, const load_notice& notify);
+load_result run_load(const load_options& options);
 
 /// A load that pauses. A call loads the server for so long, waits for the last replies and returns;
 /// connections stay open until the last copy is gone. In between the server has nothing to do: its
 /// accounts are the caller's to read.
 using sliced_load = std::function<load_result(std::chrono::nanoseconds length)>;
 
-/// Opens every connection. TCP alone.
+/// Opens every connection.
 /// Errors  std::system_error or std::invalid_argument.
 sliced_load connect_sliced_load(const load_options& options);
 
-/// The two kinds, for run_load().
-load_result run_tcp_load(const load_options& options, const load_notice& notify);
-load_result run_udp_load(const load_options& options, const load_notice& notify);
+/// The two kinds, for run_load() and connect_sliced_load().
+load_result run_tcp_load(const load_options& options);
+load_result run_udp_load(const load_options& options);
+sliced_load connect_sliced_tcp_load(const load_options& options);
+sliced_load connect_sliced_udp_load(const load_options& options);
 
 }  // namespace anel_bench

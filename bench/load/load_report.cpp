@@ -90,8 +90,11 @@ std::string generator_bound(const load_options& options, const load_result& resu
 }
 
 std::string describe(const load_options& options) {
-    std::string text = format("%s%s: %zu %s%s × %zu B", name_of(options.mode),
+    std::string text = format("%s%s%s: %zu %s%s × %zu B", name_of(options.mode),
                               options.churn ? ", a connection for each request" : "",
+                              options.resume ? ", TLS resumed"
+                              : options.tls  ? ", TLS"
+                                             : "",
                               options.connections, options.udp ? "UDP socket" : "connection",
                               options.connections == 1 ? "" : "s", options.size);
     if (options.times > 1) text += format(" → %zu B", options.size * options.times);

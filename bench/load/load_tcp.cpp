@@ -22,10 +22,12 @@
 #include <vector>
 
 #include "common/text.hpp"
+#include "load/connection.hpp"
 #include "load/load.hpp"
 #include "load/pattern.hpp"
 #include "load/peer.hpp"
 #include "load/schedule.hpp"
+#include "load/tls.hpp"
 #include "load/window.hpp"
 
 namespace anel_bench {
@@ -44,28 +46,15 @@ constexpr std::size_t events_max = 1024;
 constexpr std::size_t held_max = 1 << 20;
 constexpr std::size_t held_max_of_churn = 1 << 17;
 
-struct connection {
-    unique_fd fd;
-    std::uint64_t allowed = 0;   // bytes of requests that may go out
-    std::uint64_t sent = 0;      // bytes the socket has taken
-    std::uint64_t received = 0;  // bytes of replies that were right
-    std::size_t of_reply = 0;    // bytes of the current reply that are here
-    std::size_t oldest = 0;      // slot of the start time of the oldest request in flight
-    std::size_t in_flight = 0;
-    clock::time_point began;     // churn: when connect(2) was called
-    bool connecting = false;     // churn: on its way
-    bool waits_to_send = false;  // EPOLLOUT is on
-    bool finished = false;       // everything answered, our side of the stream is shut down
-    bool over = false;           // takes no further part
-};
-
 class generator {
 public:
-    generator(const load_options& options, const load_notice& notify)
+    explicit generator(const load_options& options)
         : options_(options),
           address_(parse_address(options.server)),
           started_(options.connections * options.pipeline),
-          window_(options, result_, notify) {}
+          window_(options, result_) {
+        if (options.tls) tls_.emplace(options.resume);
+    }
 
     load_result run();
     void connect_all();
@@ -79,6 +68,7 @@ private:
     // One connection.
     void handle(connection& c, std::uint32_t events);
     void receive(connection& c);
+    void receive_some(connection& c);
     [[nodiscard]] bool verify(connection& c, std::size_t size);
     void replies_arrived(connection& c, std::size_t size, clock::time_point now);
     void reply_complete(clock::time_point started, clock::time_point now);
@@ -112,6 +102,7 @@ private:
     const load_options& options_;
     server_address address_;
     pattern pattern_;
+    std::optional<tls_client> tls_;
     std::vector<connection> connections_;     // active, then idle, then slow
     std::vector<clock::time_point> started_;  // `pipeline` slots for each active one, in turn
     std::vector<char> buffer_ = std::vector<char>(pattern::piece_max);
@@ -126,6 +117,7 @@ private:
     std::deque<std::size_t> free_;        // open loop: connections that can take a request
     std::deque<clock::time_point> held_;  // open loop: due, and no connection was free
     load_result result_;
+    histogram setup_;  // of the connections that are opened before the load begins
     measured_window window_;
 };
 
@@ -134,6 +126,7 @@ load_result generator::run() {
         throw std::invalid_argument(format("no process %d", options_.server_pid));
     }
     connect_all();
+    result_.setup = setup_;
     begin();
     const auto opens = clock::now() + options_.warmup;
     while (open_ > 0 && clock::now() < opens) turn(opens);
@@ -148,6 +141,7 @@ load_result generator::run() {
 /// Between slices nothing is in flight and every stream stays open.
 load_result generator::slice(std::chrono::nanoseconds length) {
     result_ = {};
+    result_.setup = std::exchange(setup_, {});
     ending_ = pausing_ = false;
     window_.open();
     begin();
@@ -182,9 +176,14 @@ void generator::connect_all() {
     for (connection& c : connections_) {
         const auto begins = clock::now();
         c.fd = begin_connect(address_);
-        finish_connect(c.fd.get(), format("connect %s (connection %zu of %zu)",
-                                          options_.server.c_str(), index_of(c) + 1, all));
-        result_.setup.record(clock::now() - begins);
+        const auto name = format("connect %s (connection %zu of %zu)", options_.server.c_str(),
+                                 index_of(c) + 1, all);
+        finish_connect(c.fd.get(), name);
+        if (tls_) {
+            c.tls = tls_->begin(c.fd.get());
+            c.tls.handshake(c.fd.get(), name);
+        }
+        setup_.record(clock::now() - begins);
         ++open_;
         if (is_slow(c)) continue;  // read when its time has come
         watch(EPOLL_CTL_ADD, c, EPOLLIN);
@@ -260,6 +259,7 @@ void generator::handle(connection& c, std::uint32_t events) {
                 return give_up(c, result_.broken, std::string("connect: ") + std::strerror(error));
             }
             c.connecting = false;
+            if (tls_) c.tls = tls_->begin(c.fd.get());
             if (window_.is_open()) result_.setup.record(clock::now() - c.began);
         }
         send_allowed(c);
@@ -268,11 +268,21 @@ void generator::handle(connection& c, std::uint32_t events) {
 }
 
 void generator::receive(connection& c) {
-    const std::size_t wanted = is_slow(c) ? slow_read : buffer_.size();
-    const ssize_t n = recv(c.fd.get(), buffer_.data(), wanted, 0);
+    do receive_some(c);
+    while (c.fd && c.tls.holds_more());
+}
+
+void generator::receive_some(connection& c) {
+    const auto into = std::span(buffer_).first(is_slow(c) ? slow_read : buffer_.size());
+    const ssize_t n = take(c, into);
     const auto now = clock::now();
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (n < 0) return give_up(c, result_.broken, std::string("recv: ") + std::strerror(errno));
+    if (n < 0 && errno == EAGAIN) {
+        // Of a handshake, whose end lets a send go on.
+        if (c.tls && !c.waits_to_send) send_allowed(c);
+        return;
+    }
+    if (n < 0 && errno == EINTR) return;
+    if (n < 0) return give_up(c, result_.broken, why(c, "recv"));
     if (n == 0 && c.finished) return close(c);  // the orderly end
     if (n == 0) return give_up(c, result_.broken, "the server closed the connection early");
     if (!verify(c, static_cast<std::size_t>(n))) return;
@@ -316,6 +326,7 @@ void generator::replies_arrived(connection& c, std::size_t size, clock::time_poi
         reply_complete(started, now);
         if (ending_ && held_.empty()) continue;
         if (options_.churn) {
+            if (c.tls) c.tls.end();
             end_connection(std::move(c.fd));
             c = {};
         }
@@ -351,6 +362,7 @@ void generator::start_request(connection& c, clock::time_point when) {
 /// The same for one that is not the first: churn gives it a connection of its own.
 void generator::begin_request(connection& c, clock::time_point when) {
     if (options_.churn) {
+        c.tls = {};
         c.fd.reset();  // one from before the load began
         c.began = clock::now();
         c.fd = begin_connect(address_);
@@ -385,13 +397,11 @@ void generator::send_allowed(connection& c) {
     if (c.connecting) return;
     while (c.sent < c.allowed) {
         const auto size = std::min<std::uint64_t>(c.allowed - c.sent, pattern::piece_max);
-        const ssize_t n = send(c.fd.get(), pattern_.at(index_of(c), c.sent),
-                               static_cast<std::size_t>(size), MSG_NOSIGNAL);
+        const ssize_t n =
+            put(c, {pattern_.at(index_of(c), c.sent), static_cast<std::size_t>(size)});
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && errno == EAGAIN) return wait_to_send(c, true);
-        if (n < 0) {
-            return give_up(c, result_.broken, std::string("send: ") + std::strerror(errno));
-        }
+        if (n < 0 && errno == EAGAIN) return wait_to_send(c, !(c.tls && c.tls.waits_for_peer()));
+        if (n < 0) return give_up(c, result_.broken, why(c, "send"));
         c.sent += static_cast<std::uint64_t>(n);
     }
     wait_to_send(c, false);
@@ -426,6 +436,7 @@ void generator::read_slowly() {
 void generator::finish(connection& c) {
     if (c.finished) return;
     c.finished = true;
+    if (c.tls) c.tls.end();
     if (shutdown(c.fd.get(), SHUT_WR) != 0 && !c.connecting) {
         give_up(c, result_.broken, std::string("shutdown: ") + std::strerror(errno));
     }
@@ -441,6 +452,7 @@ void generator::give_up(connection& c, std::uint64_t& counter, const std::string
 }
 
 void generator::close(connection& c) {
+    c.tls = {};
     c.fd.reset();
     c.over = true;
     --open_;
@@ -451,22 +463,17 @@ struct lasting {
     explicit lasting(const load_options& wanted) : options(wanted) { loads.connect_all(); }
 
     load_options options;
-    load_notice notify = [](load_event) {};
-    generator loads{options, notify};
+    generator loads{options};
 };
 
 }  // namespace
 
-sliced_load connect_sliced_load(const load_options& options) {
-    check_load(options);
-    if (options.udp) throw std::invalid_argument("a load in slices is TCP: no --udp");
+sliced_load connect_sliced_tcp_load(const load_options& options) {
     return [one = std::make_shared<lasting>(options)](std::chrono::nanoseconds length) {
         return one->loads.slice(length);
     };
 }
 
-load_result run_tcp_load(const load_options& options, const load_notice& notify) {
-    return generator(options, notify).run();
-}
+load_result run_tcp_load(const load_options& options) { return generator(options).run(); }
 
 }  // namespace anel_bench

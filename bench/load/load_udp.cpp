@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
@@ -49,13 +50,17 @@ struct endpoint {
 
 class generator {
 public:
-    generator(const load_options& options, const load_notice& notify)
-        : options_(options), window_(options, result_, notify) {}
+    explicit generator(const load_options& options)
+        : options_(options), window_(options, result_) {}
 
     load_result run();
+    void open_all();
+    load_result slice(std::chrono::nanoseconds length);
 
 private:
-    void open_all();
+    void begin();
+    void wait_for_answers();
+    [[nodiscard]] bool awaits_any() const;
     void turn(clock::time_point until);
     void receive(endpoint& from);
     void launch(endpoint& from, clock::time_point started, clock::time_point now);
@@ -85,32 +90,62 @@ private:
 };
 
 load_result generator::run() {
-    if (options_.size < sizeof(std::uint32_t) || options_.size > 65507) {
-        throw std::invalid_argument("a datagram takes 4 to 65507 bytes");
-    }
     open_all();
-    const auto begins = clock::now();
-    if (is_open_loop()) {
-        due_.emplace(begins, options_.rate, options_.mode == load_mode::poisson);
-    } else {
-        for (endpoint& e : endpoints_) {
-            for (std::size_t n = 0; n < options_.pipeline && e.fd; ++n) launch(e, begins, begins);
-        }
-    }
-    const auto opens = begins + options_.warmup;
+    const auto opens = clock::now() + options_.warmup;
+    begin();
     while (open_ > 0 && clock::now() < opens) turn(opens);
     window_.open();
     const auto closes = window_.opened() + options_.window;
     while (open_ > 0 && clock::now() < closes) turn(closes);
     window_.close(due_);
-    ending_ = true;
-    const auto gives_up = clock::now() + lost_after;  // what is on its way may still be wrong
-    while (open_ > 0 && clock::now() < gives_up) turn(gives_up);
-    find_lost(clock::now());
+    wait_for_answers();
     return result_;
 }
 
+/// Between slices no datagram is on its way.
+load_result generator::slice(std::chrono::nanoseconds length) {
+    result_ = {};
+    ending_ = false;
+    window_.open();
+    begin();
+    const auto pauses = window_.opened() + length;
+    while (open_ > 0 && clock::now() < pauses) turn(pauses);
+    const std::uint64_t unsent = due_ ? due_->left_between(window_.opened(), pauses) : 0;
+    wait_for_answers();
+    window_.close({});
+    result_.unsent = unsent;
+    result_.offered += unsent;
+    return result_;
+}
+
+void generator::begin() {
+    const auto now = clock::now();
+    if (is_open_loop()) {
+        due_.emplace(now, options_.rate, options_.mode == load_mode::poisson);
+        return;
+    }
+    for (endpoint& e : endpoints_) {
+        for (std::size_t n = 0; n < options_.pipeline && e.fd; ++n) launch(e, now, now);
+    }
+}
+
+/// What is on its way may still be wrong.
+void generator::wait_for_answers() {
+    ending_ = true;
+    const auto gives_up = clock::now() + lost_after;
+    while (awaits_any() && clock::now() < gives_up) turn(gives_up);
+    find_lost(clock::now());
+}
+
+bool generator::awaits_any() const {
+    return std::any_of(endpoints_.begin(), endpoints_.end(),
+                       [](const endpoint& e) { return e.fd && !e.flights.empty(); });
+}
+
 void generator::open_all() {
+    if (options_.size < sizeof(std::uint32_t) || options_.size > 65507) {
+        throw std::invalid_argument("a datagram takes 4 to 65507 bytes");
+    }
     const server_address address = parse_address(options_.server);
     raise_file_limit(options_.connections);
     endpoints_.resize(options_.connections);
@@ -246,10 +281,22 @@ void generator::give_up(endpoint& which, std::uint64_t& counter, const std::stri
     --open_;
 }
 
+/// A generator with what it refers to.
+struct lasting {
+    explicit lasting(const load_options& wanted) : options(wanted) { loads.open_all(); }
+
+    load_options options;
+    generator loads{options};
+};
+
 }  // namespace
 
-load_result run_udp_load(const load_options& options, const load_notice& notify) {
-    return generator(options, notify).run();
+load_result run_udp_load(const load_options& options) { return generator(options).run(); }
+
+sliced_load connect_sliced_udp_load(const load_options& options) {
+    return [one = std::make_shared<lasting>(options)](std::chrono::nanoseconds length) {
+        return one->loads.slice(length);
+    };
 }
 
 }  // namespace anel_bench

@@ -30,7 +30,6 @@ measured_window::accounts measured_window::read() const {
 }
 
 void measured_window::open() {
-    notify_(load_event::window_opens);
     before_ = read();
     opened_ = clock::now();
     closed_ = clock::time_point::max();
@@ -52,7 +51,6 @@ void measured_window::close(const std::optional<schedule>& due) {
     result_.machine_stolen = after.machine.stolen - before_.machine.stolen;
     if (due) result_.unsent = due->left_between(opened_, closed_);
     result_.offered += result_.unsent;
-    notify_(load_event::window_closes);
 }
 
 }  // namespace anel_bench

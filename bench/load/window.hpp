@@ -16,8 +16,8 @@ class measured_window {
 public:
     using clock = std::chrono::steady_clock;
 
-    measured_window(const load_options& options, load_result& result, const load_notice& notify)
-        : options_(options), result_(result), notify_(notify) {}
+    measured_window(const load_options& options, load_result& result)
+        : options_(options), result_(result) {}
 
     void open();
     /// `due`: of an open loop; what it never came to is counted as offered and unsent.
@@ -42,7 +42,6 @@ private:
 
     const load_options& options_;
     load_result& result_;
-    const load_notice& notify_;
     bool open_ = false;
     clock::time_point opened_ = clock::time_point::max();
     clock::time_point closed_ = clock::time_point::max();

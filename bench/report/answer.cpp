@@ -6,20 +6,15 @@
 #include "report/answer.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace anel_bench {
 namespace {
 
-std::optional<summary> figures_of(const measured_cell& cell, const std::string& name) {
-    const auto found =
-        std::find_if(cell.servers.begin(), cell.servers.end(), [&](const measured_server& server) {
-            return server.spec.name == name && !server.reference_again && server.left_out.empty();
-        });
-    if (found == cell.servers.end()) return {};
-    summary figures = summarise(*found, cell.work.load);
-    if (figures.rates.empty()) return {};
-    return figures;
+const measured_server& server_of(const measured_cell& cell, std::string_view name) {
+    return *std::find_if(cell.servers.begin(), cell.servers.end(),
+                         [&](const measured_server& one) { return one.spec.name == name; });
 }
 
 }  // namespace
@@ -29,17 +24,18 @@ std::vector<ring_gain> gains_of(const measured_cell& cell) {
     std::vector<ring_gain> gains;
     for (const auto& [ring, other] :
          {std::pair("uring", "epoll"), std::pair("anel-io_uring", "anel-epoll")}) {
-        const auto with = figures_of(cell, ring);
-        const auto without = figures_of(cell, other);
-        if (!with || !without) continue;
+        const auto found = duel_of(cell, ring, other);
+        if (!found || found->cpu.starts == 0) continue;
+        const measured_server &with = server_of(cell, ring), &without = server_of(cell, other);
         ring_gain& gain = gains.emplace_back();
         gain.ring = ring;
         gain.other = other;
-        gain.ring_ns = with->cpu.median;
-        gain.other_ns = without->cpu.median;
-        gain.cpu = compare(with->cpu, without->cpu, noise);
-        if (with->syscalls && without->syscalls) {
-            gain.calls_saved = *without->syscalls - *with->syscalls;
+        gain.ring_ns = summarise(with, cell.work.load).cpu_ns;
+        gain.other_ns = summarise(without, cell.work.load).cpu_ns;
+        gain.against = found->cpu;
+        gain.cpu = decide(found->cpu, noise);
+        if (with.counted && without.counted) {
+            gain.calls_saved = without.counted->calls - with.counted->calls;
         }
     }
     return gains;

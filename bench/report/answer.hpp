@@ -20,11 +20,12 @@ struct ring_gain {
     std::string ring, other;            // servers
     double ring_ns = 0;                 // CPU time for a request
     double other_ns = 0;                // the same
-    verdict cpu = verdict::tie;         // of the ring's, against the other's
+    ratio_estimate against;             // the ring's CPU time, against the other's
+    verdict cpu = verdict::tie;         // of that
     std::optional<double> calls_saved;  // system calls for a request
 
     /// What the ring's CPU time differs by, as a share of the other's; below 0 is a gain.
-    [[nodiscard]] double difference() const { return ring_ns / other_ns - 1; }
+    [[nodiscard]] double difference() const { return against.ratio - 1; }
     /// What the calls alone would make it differ by; nothing when they were not counted.
     [[nodiscard]] std::optional<double> worth_of_calls(double empty_call_ns) const {
         if (!calls_saved) return {};

@@ -5,6 +5,7 @@
 //
 // SPDX-License-Identifier: MIT
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -22,11 +23,20 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-json json_of(const estimate& value) {
-    return {{"median", value.median},
-            {"low", value.range.low},
-            {"high", value.range.high},
-            {"runs", value.runs}};
+/// Five digits say all that is known, and keep the file small.
+double shortened(double value) { return std::strtod(format("%.5g", value).c_str(), nullptr); }
+
+/// A ratio with its interval; parts that are not known are null.
+json json_of(const ratio_estimate& one) {
+    json all{{"ratio", nullptr}, {"low", nullptr}, {"high", nullptr}};
+    if (one.starts > 0) all["ratio"] = one.ratio;
+    if (one.known()) {
+        all["low"] = one.range.low;
+        all["high"] = one.range.high;
+    }
+    all["pairs"] = one.pairs;
+    all["starts"] = one.starts;
+    return all;
 }
 
 json percentiles_of(const histogram& all) {
@@ -57,9 +67,10 @@ json json_of(const load_options& load) {
             {"work_us", load.work.count()},
             {"in_flight_each", load.pipeline},
             {"connection_per_request", load.churn},
-            {"protocol", load.udp ? "udp" : "tcp"},
-            {"warmup_s", std::chrono::duration<double>(load.warmup).count()},
-            {"window_s", std::chrono::duration<double>(load.window).count()}};
+            {"protocol", load.udp   ? "udp"
+                         : load.tls ? "tls"
+                                    : "tcp"},
+            {"resumed", load.resume}};
 }
 
 json json_of(const run_result& run, const load_options& load) {
@@ -72,15 +83,6 @@ json json_of(const run_result& run, const load_options& load) {
     return one;
 }
 
-const char* name_of(verdict came_out) {
-    switch (came_out) {
-        case verdict::tie: return "tie";
-        case verdict::lower: return "lower";
-        case verdict::higher: return "higher";
-    }
-    return "";
-}
-
 json json_of(const ring_gain& gain) {
     const auto worth = gain.worth_of_calls(empty_system_call_ns());
     return {{"ring", gain.ring},
@@ -88,13 +90,38 @@ json json_of(const ring_gain& gain) {
             {"ring_cpu_ns", gain.ring_ns},
             {"other_cpu_ns", gain.other_ns},
             {"difference", gain.difference()},
+            {"cpu", json_of(gain.against)},
             {"cpu_is", name_of(gain.cpu)},
             {"calls_saved", gain.calls_saved ? json(*gain.calls_saved) : json()},
             {"worth_of_calls", worth ? json(*worth) : json()}};
 }
 
-json json_of(const measured_server& server, const measured_cell& cell, const summary& reference,
-             double noise) {
+/// `found` with what it is called.
+json told(const ratio_estimate& found, double noise, const char* verdict_key) {
+    json all = json_of(found);
+    all[verdict_key] = name_of(decide(found, noise));
+    return all;
+}
+
+json against_reference(const measured_cell& cell, std::size_t who, const noise_floors& noise) {
+    const duel_figures found = duel_of(cell, who, the_reference);
+    json all{{"cpu_against_reference", told(found.cpu, noise.cpu, "cpu_is")},
+             {"rate_against_reference", told(found.rate, noise.rate, "rate_is")}};
+    if (cell.work.load.mode != load_mode::closed) {
+        all["p99_against_reference"] = told(found.p99, noise.p99, "p99_is");
+    }
+    all["pairs_dropped"] = found.dropped;
+    all["cpu_pairs"] = json::array();
+    for (const auto& start : found.cpu_pairs) {
+        json pairs = json::array();
+        for (const double pair : start) pairs.push_back(shortened(pair));
+        all["cpu_pairs"].push_back(std::move(pairs));
+    }
+    return all;
+}
+
+json json_of(const measured_cell& cell, std::size_t who, const noise_floors& noise) {
+    const measured_server& server = cell.servers[who];
     json one{{"server", server.spec.name}, {"reference_again", server.reference_again}};
     if (!server.left_out.empty()) {
         one["left_out"] = server.left_out;
@@ -102,34 +129,32 @@ json json_of(const measured_server& server, const measured_cell& cell, const sum
     }
     const summary all = summarise(server, cell.work.load);
     one["details"] = all.details;
-    one["runs_counted"] = all.rates.size();
-    one["runs_disturbed"] = all.disturbed;
-    one["errors"] = all.errors;
-    if (!all.rates.empty()) {
-        one["requests_per_s"] = json_of(all.rate);
-        one["cpu_ns_per_request"] = json_of(all.cpu);
-        one["p99_ns"] = json_of(all.tail);
-        one["invalid"] = all.invalid;
-        one["system_share_of_cpu"] = all.system_share;
-        one["context_switches_per_request"] = all.switches ? json(*all.switches) : json();
-        one["system_calls_per_request"] = all.syscalls ? json(*all.syscalls) : json();
-        one["calls_counted_with"] = all.counted_with;
-        one["completions_per_system_call"] =
-            all.completions_per_call ? json(*all.completions_per_call) : json();
-        one["resident_bytes_per_connection"] = all.connection_bytes;
-        one["lost_share"] = all.lost_share;
-        one["reply_megabytes_per_s"] = all.megabytes;
-        one["generator_share"] = all.generator_share;
-        one["latency_ns"] = percentiles_of(all.latency);
-        one["connect_ns"] = percentiles_of(all.setup);
-        one["spectrum"] = spectrum_of(all.latency);
-        if (!reference.rates.empty()) {
-            one["cpu_against_reference"] = {
-                {"ratio", reference.cpu.median / all.cpu.median},
-                {"cpu_is", name_of(compare(all.cpu, reference.cpu, noise))}};
-        }
-    }
-    for (const run_result& run : server.runs) one["runs"].push_back(json_of(run, cell.work.load));
+    one["starts"] = all.starts;
+    one["errors"] = server.errors;
+    if (!all.measured()) return one;
+    const auto or_null = [](const std::optional<double>& value) {
+        return value ? json(*value) : json();
+    };
+    const auto& counted = server.counted;
+    one["requests_per_s"] = all.rate;
+    one["cpu_ns_per_request"] = all.cpu_ns;
+    one["invalid"] = all.invalid;
+    one["system_share_of_cpu"] = all.system_share;
+    one["context_switches_per_request"] = or_null(all.switches);
+    one["system_calls_per_request"] = counted ? json(counted->calls) : json();
+    one["calls_counted_with"] = counted ? counted->tool : "";
+    one["completions_per_system_call"] =
+        or_null(counted ? counted->completions_per_call : std::nullopt);
+    one["submissions_per_request"] = or_null(counted ? counted->submissions : std::nullopt);
+    one["resident_bytes_per_connection"] = all.connection_bytes;
+    one["lost_share"] = all.lost_share;
+    one["reply_megabytes_per_s"] = all.megabytes;
+    one["generator_share"] = all.generator_share;
+    one["generator_waited_share"] = all.generator_waited;
+    one["latency_ns"] = percentiles_of(all.latency);
+    one["connect_ns"] = percentiles_of(all.setup);
+    one["spectrum"] = spectrum_of(all.latency);
+    if (who != the_reference) one.update(against_reference(cell, who, noise));
     return one;
 }
 
@@ -144,10 +169,16 @@ json json_of(const measured_cell& cell) {
              {"reference", cell.servers.front().spec.name},
              {"noise_floor", or_null(noise.cpu)},
              {"noise_floor_rate", or_null(noise.rate)},
-             {"noise_floor_p99", or_null(noise.tail)}};
-    const summary reference = summarise(cell.servers.front(), cell.work.load);
-    for (const auto& server : cell.servers) {
-        one["servers"].push_back(json_of(server, cell, reference, noise.cpu));
+             {"noise_floor_p99", or_null(noise.p99)}};
+    for (std::size_t who = 0; who < cell.servers.size(); ++who) {
+        one["servers"].push_back(json_of(cell, who, noise));
+    }
+    one["duels"] = json::array();
+    for (const pair_of_servers& pair : told_pairs()) {
+        const auto found = duel_of(cell, pair.own, pair.other);
+        if (!found || found->cpu.starts == 0) continue;
+        one["duels"].push_back({{"own", pair.own}, {"other", pair.other}});
+        one["duels"].back().update(told(found->cpu, noise.cpu, "cpu_is"));
     }
     one["io_uring_and_epoll"] = json::array();
     for (const ring_gain& gain : gains_of(cell)) {
@@ -243,7 +274,9 @@ json comparison_json(const comparison& all) {
               {"empty_system_call_ns", empty_system_call_ns()},
               {"optimised_build", built_optimised()},
               {"disturbed_runs_count", all.options.count_disturbed},
+              {"starts", all.options.starts},
               {"rounds", all.options.rounds},
+              {"slice_s", std::chrono::duration<double>(all.options.slice).count()},
               {"server_cpu", all.places.server ? json(*all.places.server) : json()},
               {"load_cpu", all.places.load ? json(*all.places.load) : json()},
               {"cpus_share_a_core", all.places.siblings},
@@ -261,7 +294,7 @@ json comparison_json(const comparison& all) {
     }
     data["cells"] = json::array();
     for (const auto& cell : all.cells) {
-        if (!cell.servers.front().runs.empty()) data["cells"].push_back(json_of(cell));
+        if (!cell.starts.empty()) data["cells"].push_back(json_of(cell));
     }
     data["curves"] = json::array();
     for (const auto& curve : all.curves) {

@@ -12,7 +12,6 @@
 
 #include "common/statistics.hpp"
 #include "common/text.hpp"
-#include "compare/summary.hpp"
 #include "load/load_report.hpp"
 #include "report/page_style.hpp"
 #include "report/plots.hpp"
@@ -28,14 +27,6 @@ std::string whole(const json& value) {
     return grouped(static_cast<std::uint64_t>(value.get<double>() + 0.5));
 }
 
-std::string with_spread(const json& value) {
-    const double middle = value.at("median");
-    const double half = (value.at("high").get<double>() - value.at("low").get<double>()) / 2;
-    if (value.at("runs") < estimate::runs_min)
-        return whole(value.at("median")) + " <small>±?</small>";
-    return whole(value.at("median")) + format(" <small>±%.1f %%</small>", 100 * half / middle);
-}
-
 std::string head(const json& data) {
     std::string text = "<h1>io_uring, epoll, poll and blocking threads</h1>\n<p class=\"lead\">" +
                        text_of(data.at("machine")) + " · " + text_of(data.at("started")) +
@@ -47,10 +38,12 @@ std::string head(const json& data) {
                        data.at("load_cpu").get<int>());
     }
     text += format(
-        "Between them %s: no network card, no interrupts. Every byte is checked. %d interleaved "
-        "rounds; medians with 95 %% bootstrap intervals; what lies within them, or within "
-        "the noise floor, is a tie.</p>\n",
-        text_of(data.at("topology")).c_str(), data.at("rounds").get<int>());
+        "Between them %s: no network card, no interrupts. Every byte is checked. All servers of a "
+        "workload live at once and are asked in turn: %d starts of %d rounds, slices of %.0f ms. "
+        "Ratios come from pairs of slices, with their 95 %% intervals over the starts; an interval "
+        "that holds 1, or a difference below the noise floor, is a tie.</p>\n",
+        text_of(data.at("topology")).c_str(), data.at("starts").get<int>(),
+        data.at("rounds").get<int>(), 1000 * data.at("slice_s").get<double>());
     if (data.at("cpus_share_a_core") == true) {
         text += "<p class=\"warning\">Server and load share a core, and slow each other.</p>\n";
     }
@@ -63,9 +56,9 @@ std::string head(const json& data) {
                 "is missing.</p>\n";
     }
     if (data.at("disturbed_runs_count") == true) {
-        text +=
-            "<p class=\"warning\">Runs during which others used the machine are counted like the "
-            "rest.</p>\n";
+        text += "<p class=\"warning\">Latency against rate: runs during which others used the "
+                "machine are "
+                "counted like the rest.</p>\n";
     }
     if (data.at("optimised_build") == false) {
         text += "<p class=\"warning\">This build is not optimised: its figures mean nothing.</p>\n";
@@ -137,7 +130,7 @@ std::string answer(const json& data) {
                    "more in <b>%d</b>; the others are ties. ",
                    by_hand ? "By hand" : "With anel", less, loads, more);
     if (const auto floors = noise_floors_of(data); !floors.empty()) {
-        text += "The reference measured twice differs by " + floors +
+        text += "The reference against itself reaches " + floors +
                 ", depending on the load: less than that cannot be seen in this run. ";
     }
     text += format(
@@ -220,7 +213,7 @@ std::string row_of(const json& server, const json& cell) {
                text_of(server.at("left_out")) + "</td></tr>\n";
     }
     if (!server.contains("requests_per_s")) {
-        std::string why = server.at("runs_disturbed") > 0 ? "every run was disturbed" : "not run";
+        std::string why = "not measured";
         if (!server.at("errors").empty()) why = text_of(server.at("errors").front());
         return "<tr><th>" + name + "</th><td colspan=\"10\" class=\"none\">" + why + "</td></tr>\n";
     }
@@ -236,12 +229,17 @@ std::string row_of(const json& server, const json& cell) {
     std::string ratio = "–";
     if (server.contains("cpu_against_reference")) {
         const auto& against = server.at("cpu_against_reference");
-        ratio = format("%.2f", against.at("ratio").get<double>());
+        if (!against.at("ratio").is_null())
+            ratio = format("%.2f", against.at("ratio").get<double>());
+        if (!against.at("low").is_null()) {
+            ratio += format(" <small>%.2f–%.2f</small>", against.at("low").get<double>(),
+                            against.at("high").get<double>());
+        }
         if (against.at("cpu_is") == "tie") ratio += " <small>tie</small>";
     }
     std::string row = "<tr><th>" + name + "</th>";
     for (const std::string& cell_text :
-         {with_spread(server.at("requests_per_s")), with_spread(server.at("cpu_ns_per_request")),
+         {whole(server.at("requests_per_s")), whole(server.at("cpu_ns_per_request")),
           format("%.0f %%", 100 * server.at("system_share_of_cpu").get<double>()), ratio,
           time("p50"), time("p90"), time("p99"), time("p99.9"), time("max"),
           optional("system_calls_per_request"), optional("completions_per_system_call"),
@@ -273,14 +271,12 @@ std::string table_of(const json& cell) {
         text += std::string("<th>") + name + "</th>";
     }
     text += "</tr></thead><tbody>";
-    int disturbed = 0;
+    int dropped = 0;
     double generator = 0;
-    bool strace = false;
     for (const auto& server : cell.at("servers")) {
         text += row_of(server, cell);
         generator = std::max(generator, server.value("generator_share", 0.0));
-        strace = strace || server.value("calls_counted_with", "") == "strace";
-        disturbed += server.value("runs_disturbed", 0);
+        dropped += server.value("pairs_dropped", 0);
     }
     std::string due;
     if (cell.at("load").at("offered_per_s") > 0) {
@@ -290,13 +286,13 @@ std::string table_of(const json& cell) {
     }
     due += format(" The generator used up to %.0f %% of its CPU%s.", 100 * generator,
                   generator > generator_full ? ": it may set the rate, compare the CPU time" : "");
-    if (strace) due += " Calls were counted with strace, connecting and ending included.";
     return text +
-           format("</tbody></table></div>\n<p class=\"note\">Ratio: CPU time of the reference "
-                  "(%s) ÷ this one; above 1 is cheaper. Noise floor %s: the reference "
-                  "measured twice.%s Disturbed runs discarded: %d.</p>\n",
-                  text_of(cell.at("reference")).c_str(), floor_of(cell.at("noise_floor")).c_str(),
-                  due.c_str(), disturbed);
+           format(
+               "</tbody></table></div>\n<p class=\"note\">Ratio: CPU time for a request ÷ that of "
+               "the reference (%s), from pairs; below 1 needs less. Noise floor %s: the reference "
+               "against itself.%s Pairs dropped: %d.</p>\n",
+               text_of(cell.at("reference")).c_str(), floor_of(cell.at("noise_floor")).c_str(),
+               due.c_str(), dropped);
 }
 
 std::string cells(const json& data) {
@@ -304,7 +300,8 @@ std::string cells(const json& data) {
     for (const auto& cell : data.at("cells")) {
         text += "<article><h3 id=\"" + text_of(cell.at("workload")) + "\">" +
                 text_of(cell.at("title")) + "</h3>\n<p>" + text_of(cell.at("shows")) + ".</p>\n" +
-                table_of(cell) + cpu_per_request(cell) + percentile_spectrum(cell) + "</article>\n";
+                duels_of_workload(cell) + table_of(cell) + percentile_spectrum(cell) +
+                "</article>\n";
     }
     return text + "</section>\n";
 }
@@ -383,10 +380,10 @@ std::string page_of(const json& data) {
                        "<link rel=\"icon\" href=\"data:,\">\n"
                        "<title>anel-bench: io_uring compared</title>\n<style>") +
            page_style + "</style></head>\n<body><main>\n" + head(data) + answer(data) +
-           knees(data) + latency_against_rate(data) + cpu_against_rate(data) + heat_map(data) +
-           size_map(data) + losses(data) + calls_against_connections(data) +
-           memory_per_connection(data) + cells(data) + agreement(data) + foot(data) +
-           "</main></body></html>\n";
+           duels_over_workloads(data) + heat_map(data) + size_map(data) + losses(data) +
+           knees(data) + latency_against_rate(data) + cpu_against_rate(data) +
+           calls_against_connections(data) + memory_per_connection(data) + cells(data) +
+           agreement(data) + foot(data) + "</main></body></html>\n";
 }
 
 }  // namespace anel_bench

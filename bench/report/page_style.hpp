@@ -48,8 +48,33 @@ td.win { background: rgb(var(--win) / 25%); } td.loss { background: rgb(var(--lo
 .heat td.win { background: rgb(var(--win) / var(--strength)); }
 .heat td.loss { background: rgb(var(--loss) / var(--strength)); }
 .heat td.tie { background: var(--shade); color: var(--soft); }
+h4 { font-size: .95rem; margin: 1.2rem 0 .3rem; }
+.duel { display: grid; grid-template-columns: 9rem 1fr 9rem; column-gap: .8rem;
+  align-items: center; font-size: .9rem; font-variant-numeric: tabular-nums; }
+.duel .track { position: relative; height: 1.5rem; border-bottom: 1px solid var(--rule); }
+.duel .ratio { text-align: right; }
+.duel .track i, .duel .track b { position: absolute; }
+.duel .floor { top: 0; bottom: 0; background: var(--shade); }
+.duel .one { left: 50%; top: 0; bottom: 0; border-left: 1px dashed var(--soft); }
+.duel .range { top: .65rem; height: .2rem; min-width: 2px; background: var(--c); }
+.duel .dot { top: .4rem; width: .7rem; height: .7rem; margin-left: -.35rem; border-radius: 50%;
+  background: var(--c); border: 2px solid var(--c); }
+.duel .track b.right { right: -.3rem; color: var(--c); }
+.duel .track b.left { left: -.3rem; color: var(--c); }
+.duel.win { --c: rgb(var(--win)); } .duel.loss { --c: rgb(var(--loss)); }
+.duel.win .ratio, .duel.loss .ratio { color: var(--c); font-weight: 600; }
+.duel.tie { --c: var(--soft); } .duel.tie .dot { background: var(--paper); }
+.duel.axis .track { border: 0; }
+.duel.axis b { transform: translateX(-50%); font-weight: 400; font-size: .8rem;
+  color: var(--soft); }
+@media (max-width: 34rem) {
+  .duel { grid-template-columns: 1fr auto; row-gap: 0; margin-bottom: .3rem; }
+  .duel .track { grid-column: 1 / 3; grid-row: 2; height: 1.2rem; margin: 0 .4rem; }
+  .duel .dot { top: .25rem; } .duel .range { top: .5rem; }
+}
 pre { background: var(--shade); padding: .8rem; overflow-x: auto; }
-dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; color: var(--soft); }
+dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; color: var(--soft);
+  overflow-wrap: anywhere; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .85rem; margin: .3rem 0; }
 .legend .key { width: 26px; height: 10px; }
 svg text { fill: var(--soft); font: 13px system-ui, sans-serif; }
@@ -57,7 +82,6 @@ svg text.name { fill: var(--ink); }
 svg .middle { text-anchor: middle; } svg .end { text-anchor: end; }
 svg .grid { stroke: var(--rule); stroke-width: 1; }
 svg .goal { stroke: var(--warn); stroke-width: 1.5; stroke-dasharray: 6 4; }
-svg .whisker { stroke: var(--ink); stroke-width: 2; }
 svg .s1 { --c: var(--c1); } svg .s2 { --c: var(--c2); } svg .s3 { --c: var(--c3); }
 svg .s4 { --c: var(--c4); } svg .s5 { --c: var(--c5); } svg .s6 { --c: var(--c6); }
 svg .s7 { --c: var(--c7); } svg .s8 { --c: var(--c8); }

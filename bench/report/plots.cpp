@@ -235,41 +235,6 @@ std::string percentile_spectrum(const json& cell) {
               "Servers whose figures are INVALID are left out.");
 }
 
-std::string cpu_per_request(const json& cell) {
-    const auto servers = measured(cell);
-    if (servers.empty()) return "";
-    bounds times;
-    for (const auto& server : servers) times.include(server.at("cpu_ns_per_request").at("high"));
-    constexpr double from = 150, row = 26;
-    const double bottom = 18 + row * static_cast<double>(servers.size());
-    const axis x(axis::kind::linear, 0, times.high, from, right - 60);
-    drawing plot(plot_width, static_cast<int>(bottom) + 30,
-                 "CPU time per request, a bar for each server");
-    for (const double tick : x.ticks()) {
-        plot.line({x(tick), 8}, {x(tick), bottom}, "grid");
-        plot.text({x(tick), bottom + 18}, short_time(tick), "number middle");
-    }
-    double at = 14;
-    for (const auto& server : servers) {
-        const auto& cpu = server.at("cpu_ns_per_request");
-        const double whole = cpu.at("median");
-        const double system = whole * server.at("system_share_of_cpu").get<double>();
-        const std::string name = server.at("server"), series = series_of(name);
-        const std::string tip = format("%s: %s a request, %s of it in the kernel", name.c_str(),
-                                       short_time(whole).c_str(), short_time(system).c_str());
-        plot.text({from - 8, at + 13}, name, "number end");
-        plot.box({from, at}, x(system) - from, row - 9, "bar " + series, tip);
-        plot.box({x(system), at}, x(whole) - x(system), row - 9, "bar light " + series, tip);
-        const double middle = at + (row - 9) / 2;
-        plot.line({x(cpu.at("low")), middle}, {x(cpu.at("high")), middle}, "whisker");
-        plot.text({x(cpu.at("high")) + 6, at + 13}, short_time(whole), "number");
-        at += row;
-    }
-    const std::string name = cell.at("workload");
-    return figure("cpu-" + name, "Server CPU for a request: " + name, plot.done(),
-                  "Dark: in the kernel; light: in the program; line: 95 % interval of the median.");
-}
-
 std::string calls_against_connections(const json& data) {
     std::map<std::string, std::map<double, double>> lines;  // by server: connections, calls
     bounds connections, calls;

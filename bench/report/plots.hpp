@@ -23,8 +23,10 @@ bool is_plain_echo(const json& load);
 std::string latency_against_rate(const json& data);
 std::string cpu_against_rate(const json& data);
 std::string percentile_spectrum(const json& cell);
-std::string cpu_per_request(const json& cell);
 std::string calls_against_connections(const json& data);
+/// Pairs of servers in every workload, and all servers against the reference in one.
+std::string duels_over_workloads(const json& data);
+std::string duels_of_workload(const json& cell);
 std::string heat_map(const json& data);
 /// Nothing unless there are several sizes and several numbers of connections.
 std::string size_map(const json& data);

@@ -11,7 +11,7 @@
 namespace anel_bench {
 
 /// Everything, in the form that docs/benchmark_data.md describes.
-inline constexpr int data_schema = 4;
+inline constexpr int data_schema = 5;
 nlohmann::ordered_json comparison_json(const comparison& all);
 
 /// One self-contained page made from that data. Errors: nlohmann::json::exception when it is not in

@@ -19,41 +19,51 @@ namespace {
 
 std::string percent(double share, int decimals) { return format("%.*f%%", decimals, 100 * share); }
 
-/// Half the interval, as a share of the median.
-std::string spread(const estimate& value) {
-    if (!value.sound()) return "?";
-    return percent((value.range.high - value.range.low) / 2 / value.median, 1);
+const char* word_for(verdict came_out) {
+    switch (came_out) {
+        case verdict::tie: return "tie";
+        case verdict::lower: return "less";
+        case verdict::higher: return "more";
+    }
+    return "";
 }
 
 std::string whole(double value) { return grouped(static_cast<std::uint64_t>(std::llround(value))); }
 
-std::string ratio_text(const summary& reference, const summary& server, double noise) {
-    const double ratio = reference.cpu.median / server.cpu.median;
-    return format("%.2f%s", ratio,
-                  compare(server.cpu, reference.cpu, noise) == verdict::tie ? " tie" : "");
+/// "1.07", or "1.003" where a thousandth can be seen; and the interval as "1.05-1.10".
+std::string ratio_text(const ratio_estimate& one) {
+    if (one.starts == 0) return "";
+    return format("%.*f", one.reach() < 0.01 ? 3 : 2, one.ratio);
+}
+std::string range_text(const ratio_estimate& one) {
+    if (!one.known()) return one.starts == 0 ? "" : "unknown";
+    const int digits = one.reach() < 0.01 ? 3 : 2;
+    return format("%.*f–%.*f", digits, one.range.low, digits, one.range.high);
 }
 
-std::vector<std::string> row_of(const measured_server& server, const summary& figures,
-                                const summary& reference, double noise) {
+std::vector<std::string> row_of(const measured_cell& cell, std::size_t who, const summary& figures,
+                                double noise) {
+    const measured_server& server = cell.servers[who];
     const std::string name = server.reference_again ? "reference again" : server.spec.name;
     if (!server.left_out.empty()) return {name, server.left_out};
-    if (figures.rates.empty()) return {name, figures.errors.empty() ? "disturbed" : "failed"};
+    if (!figures.measured()) return {name, server.errors.empty() ? "not measured" : "failed"};
     const auto latency = [&](double percentile) {
         if (!figures.invalid.empty()) return std::string("INVALID");
         return human(figures.latency.percentile(percentile));
     };
     std::string calls;
-    if (figures.syscalls) calls = format("%.*f", *figures.syscalls < 1 ? 3 : 2, *figures.syscalls);
-    return {name,
-            whole(figures.rate.median),
-            spread(figures.rate),
-            whole(figures.cpu.median),
-            spread(figures.cpu),
-            reference.rates.empty() ? "" : ratio_text(reference, figures, noise),
-            latency(50),
-            latency(99),
-            latency(99.9),
-            calls};
+    if (server.counted) {
+        calls = format("%.*f", server.counted->calls < 1 ? 3 : 2, server.counted->calls);
+    }
+    std::vector<std::string> row{name, whole(figures.rate), whole(figures.cpu_ns), "", "", ""};
+    if (who != the_reference) {
+        const ratio_estimate found = duel_of(cell, who, the_reference).cpu;
+        row[3] = ratio_text(found);
+        row[4] = range_text(found);
+        if (!server.reference_again) row[5] = word_for(decide(found, noise));
+    }
+    row.insert(row.end(), {latency(50), latency(99), latency(99.9), calls});
+    return row;
 }
 
 std::string knee_text(const knee& found) {
@@ -161,59 +171,70 @@ std::string compare_heading(const comparison& all) {
     } else {
         text += "fewer than two usable CPUs: nothing is pinned; " + all.places.topology() + ".";
     }
-    text += format("\n%zu round%s of %.1f s each: medians, ± half the 95 %% "
-                   "bootstrap interval. Every byte is checked.\n",
-                   all.options.rounds, all.options.rounds == 1 ? "" : "s",
-                   std::chrono::duration<double>(all.options.window).count());
-    if (all.options.count_disturbed) text += "! disturbed runs are counted like the others\n";
+    text +=
+        format("\nduels: %zu start%s of all servers, %zu rounds each, slices of %.0f ms; ratios "
+               "with their 95 %%\nintervals, from pairs. Every byte is checked.\n",
+               all.options.starts, all.options.starts == 1 ? "" : "s", all.options.rounds,
+               1000 * std::chrono::duration<double>(all.options.slice).count());
     if (!built_optimised()) text += "! this build is not optimised: its figures mean nothing\n";
     return text;
 }
 
+namespace {
+
+/// What a reader has to know beside the table of a cell, of each server.
+std::string notes_of(const measured_cell& cell, const std::vector<summary>& figures) {
+    std::string notes;
+    for (std::size_t who = 0; who < figures.size(); ++who) {
+        const measured_server& server = cell.servers[who];
+        const char* name = server.reference_again ? "reference again" : server.spec.name.c_str();
+        if (!server.errors.empty()) {
+            notes += wrapped(
+                format("! %s took no further part: %s", name, server.errors.front().c_str()));
+        }
+        if (!figures[who].invalid.empty()) {
+            notes += wrapped(format("! %s: INVALID, %s", name, figures[who].invalid.c_str()));
+        }
+        if (figures[who].lost_share > 0) {
+            notes +=
+                format("  %s lost %.4f %% of the datagrams\n", name, 100 * figures[who].lost_share);
+        }
+    }
+    return notes;
+}
+
+}  // namespace
+
 std::string cell_text(const measured_cell& cell) {
     std::vector<summary> figures;
     for (const auto& server : cell.servers) figures.push_back(summarise(server, cell.work.load));
-    const summary& reference = figures.front();
     const noise_floors noise = noise_of(cell);
     std::vector<std::vector<std::string>> rows{
-        {"server", "requests/s", "±", "CPU ns", "±", "ratio", "p50", "p99", "p99.9", "calls"}};
-    std::string notes;
-    std::size_t disturbed = 0;
+        {"server", "requests/s", "CPU ns", "ratio", "95%", "", "p50", "p99", "p99.9", "calls"}};
+    std::size_t pairs = 0, dropped = 0;
     double generator = 0;
-    for (std::size_t i = 0; i < figures.size(); ++i) {
-        const measured_server& server = cell.servers[i];
-        rows.push_back(row_of(server, figures[i], reference, noise.cpu));
-        disturbed += figures[i].disturbed;
-        generator = std::max(generator, figures[i].generator_share);
-        if (!figures[i].errors.empty()) {
-            notes += wrapped(format("! %s, %zu runs do not count: %s", server.spec.name.c_str(),
-                                    figures[i].errors.size(), figures[i].errors.front().c_str()));
-        }
-        if (!figures[i].invalid.empty()) {
-            notes += wrapped(
-                format("! %s: INVALID, %s", server.spec.name.c_str(), figures[i].invalid.c_str()));
-        }
-        if (figures[i].lost_share > 0) {
-            notes += format("  %s lost %.4f %% of the datagrams\n", server.spec.name.c_str(),
-                            100 * figures[i].lost_share);
-        }
+    for (std::size_t who = 0; who < figures.size(); ++who) {
+        rows.push_back(row_of(cell, who, figures[who], noise.cpu));
+        generator = std::max(generator, figures[who].generator_share);
+        if (who == the_reference) continue;
+        const duel_figures found = duel_of(cell, who, the_reference);
+        pairs += found.cpu.pairs;
+        dropped += found.dropped;
     }
-    const std::string head = "\n" + cell.work.title + "\n" + table(rows);
-    std::string text = "noise floor unknown: too few runs, so that all are ties.";
+    std::string text = "noise floor unknown: all are ties.";
     if (std::isfinite(noise.cpu)) {
         text =
-            format("noise floor ±%s: the reference measured twice.", percent(noise.cpu, 1).c_str());
+            format("noise floor ±%s: the reference against itself.", percent(noise.cpu, 1).c_str());
     }
     if (cell.work.load.mode != load_mode::closed) {
         text += format(" %s requests/s are due, whatever the server does.",
                        whole(cell.work.load.rate).c_str());
-        if (std::isfinite(noise.tail)) text += " p99 ±" + percent(noise.tail, 0) + ".";
+        if (std::isfinite(noise.p99)) text += " p99 ±" + percent(noise.p99, 0) + ".";
     }
     text += format(" Generator: up to %s of its core.", percent(generator, 0).c_str());
     if (generator > generator_full) text += " It may set the rate: compare the CPU time.";
-    if (!reference.cpu.sound()) text += " Fewer than five runs (?) decide nothing.";
-    if (disturbed > 0) text += format(" %zu disturbed runs discarded.", disturbed);
-    return head + wrapped(text) + notes;
+    text += format(" %zu pairs, %zu dropped.", pairs, dropped);
+    return "\n" + cell.work.title + "\n" + table(rows) + wrapped(text) + notes_of(cell, figures);
 }
 
 std::string curves_text(const std::vector<saturation_curve>& curves) {

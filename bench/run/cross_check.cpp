@@ -121,7 +121,7 @@ bool run_ours(const server_spec& spec, client_figures& figures, const load_optio
     load_options load = own;
     load.connections = connections;
     load.sleeps = true;  // as wrk does
-    const run_result run = run_once(spec, load, places, false, ctrl_c);
+    const run_result run = run_once(spec, load, places, ctrl_c);
     if (!run.error.empty()) throw std::runtime_error(run.error);
     if (!run.disturbed.empty()) return false;
     figures.rates.push_back(requests_per_second(run.load));

@@ -17,6 +17,7 @@
 
 #include "common/text.hpp"
 #include "load/peer.hpp"
+#include "load/tls.hpp"
 
 namespace anel_bench {
 namespace {
@@ -26,6 +27,7 @@ using namespace std::chrono_literals;
 constexpr auto start_timeout = 5s;
 constexpr auto look_again = 10ms;
 const std::string place_of_port = "{port}";
+const std::string place_of_identity = "{certificate}";
 
 /// One that nobody listens on now. Somebody may before the server does: then its bind fails, and
 /// the server says so.
@@ -41,6 +43,12 @@ int free_port() {
         fail("getsockname");
     }
     return ntohs(address.sin_port);
+}
+
+void replace_all(std::string& text, const std::string& what, const std::string& by) {
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) {
+        text.replace(at, what.size(), by);
+    }
 }
 
 bool takes_connections(const std::string& address) {
@@ -64,9 +72,9 @@ running_server start_server_command(const std::string& text, const placement& pl
     std::istringstream source(text);
     std::vector<std::string> words;
     for (std::string word; source >> word;) {
-        for (auto at = word.find(place_of_port); at != std::string::npos;
-             at = word.find(place_of_port, at + port.size())) {
-            word.replace(at, place_of_port.size(), port);
+        replace_all(word, place_of_port, port);
+        if (word.find(place_of_identity) != std::string::npos) {
+            replace_all(word, place_of_identity, tls_identity());
         }
         words.push_back(word);
     }

@@ -14,9 +14,10 @@ namespace anel_bench {
 /// Whether the text is a command, `CMD {port}`, not a name.
 bool is_server_command(const std::string& text);
 
-/// Starts it with a free port, and waits until that port of 127.0.0.1 takes a connection. The
-/// command is split at spaces and started without a shell, so that its process is the server's:
-/// the CPU time of that process is measured. What it prints to stdout is thrown away.
+/// Starts it with a free port, and with the path of a certificate and its key for {certificate}.
+/// Waits until that port of 127.0.0.1 takes a connection. The command is split at spaces and
+/// started without a shell, so that its process is the server's: the CPU time of that is measured.
+/// What it prints to stdout is thrown away.
 /// Errors  std::runtime_error or std::system_error that names the command.
 running_server start_server_command(const std::string& text, const placement& places,
                                     const interrupts& ctrl_c);

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "common/text.hpp"
+#include "load/tls.hpp"
 
 namespace anel_bench {
 namespace {
@@ -20,6 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto start_timeout = 5s;
+constexpr std::size_t at_once_max = 64 * 1024;  // bytes that a socket takes for a peer that reads
 
 }  // namespace
 
@@ -27,10 +29,14 @@ std::vector<server_spec> known_servers() {
     const auto anel = [](const char* backend, const char* what, bool quick) {
         server_spec spec{std::string("anel-") + backend, what, "anel", backend};
         spec.environment = {{"ANEL_BACKEND", backend}};
-        spec.udp = true;
+        spec.udp = spec.tls = true;
         spec.quick = quick;
         return spec;
     };
+    // A connection takes three descriptors, of which a process often has 20,000.
+    server_spec nginx{"nginx", "nginx, stream, njs, epoll", "nginx_server.py", "nginx"};
+    nginx.connections_max = 6000;
+    nginx.computes = nginx.resumes = false;
     std::vector<server_spec> specs{
         {"uring", "by hand, io_uring, one-shot", "uring", "uring", {}, {}, true, 60'000, true},
         {"uring-multishot",
@@ -42,6 +48,9 @@ std::vector<server_spec> known_servers() {
          false,
          60'000,
          true},
+        {"uring-adaptive",
+         "by hand, io_uring, multishot, one-shot or recv(2), as suits each connection",
+         "uring_adaptive", "uring-adaptive"},
         {"epoll", "by hand, epoll, level-triggered", "epoll", "epoll", {}, {}, true, 60'000, true},
         {"epoll-edge", "by hand, epoll, edge-triggered", "epoll", "epoll-edge", {"--edge"}},
         {"poll", "by hand, poll(2)", "poll", "poll"},
@@ -59,18 +68,35 @@ std::vector<server_spec> known_servers() {
         anel("epoll", "anel on epoll", true),
         anel("poll", "anel on poll(2)", false),
         {"asio", "Asio, awaitable, epoll", "asio", "asio", {}, {}, true},
+        {"asio-io_uring", "Asio, awaitable, io_uring", "asio_uring", "asio-io_uring", {}, {}, true},
+        {"condy", "condy, io_uring", "condy", "condy"},
         {"libuv", "libuv, epoll", "libuv", "libuv"},
+        {"libevent", "libevent, bufferevent, epoll", "libevent", "libevent"},
+        {"libev", "libev, epoll", "libev", "libev"},
         {"go", "Go, net", "go_server", "go"},
         {"tokio", "Rust, tokio, epoll", "tokio_server", "tokio", {}, {}, true},
+        nginx,
+        {"node", "Node, net", "node_server.js", "node"},
         {"asyncio", "Python, asyncio", "asyncio_server.py", "asyncio"},
     };
     const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "servers";
-    for (server_spec& spec : specs) spec.program = (here / spec.program).string();
+    for (server_spec& spec : specs) {
+        spec.program = (here / spec.program).string();
+        for (const char* name : {"asio", "asio-io_uring", "go", "nginx", "node"}) {
+            spec.tls = spec.tls || spec.name == name;
+        }
+    }
     return specs;
 }
 
 std::string cannot_serve(const server_spec& spec, const load_options& load) {
     if (load.udp && !spec.udp) return "has no UDP";
+    if (load.tls && !spec.tls) return "has no TLS";
+    if (load.work.count() > 0 && !spec.computes) return "cannot compute for an answer";
+    const std::size_t in_flight = load.size * load.times * load.pipeline;
+    if (!spec.resumes && (load.slow > 0 || in_flight > at_once_max)) {
+        return "never sends what a socket does not take at once";
+    }
     const std::size_t connections = load.connections + load.idle + load.slow;
     if (connections <= spec.connections_max) return "";
     return format("serves %zu connections, not %zu", spec.connections_max, connections);
@@ -92,6 +118,7 @@ running_server start_server(const server_spec& spec, const load_options& load,
         arguments.insert(arguments.end(), {"--work", std::to_string(load.work.count())});
     }
     if (load.udp) arguments.emplace_back("--udp");
+    if (load.tls) arguments.insert(arguments.end(), {"--tls", tls_identity()});
     arguments.emplace_back(places.host() + ":0");
     running_server server{child::execute({.path = spec.program,
                                           .arguments = arguments,

@@ -26,7 +26,10 @@ struct server_spec {
     std::vector<std::pair<std::string, std::string>> environment{};
     bool udp = false;
     std::size_t connections_max = 60'000;
-    bool quick = false;  // takes part in a quick comparison
+    bool quick = false;    // takes part in a quick comparison
+    bool computes = true;  // for each answer, when the load says so
+    bool resumes = true;   // sends the rest of what a socket has not taken at once
+    bool tls = false;
 };
 
 /// All servers, hand-written ones first; `program` is absolute, whether it has been built or not.

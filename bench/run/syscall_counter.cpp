@@ -21,6 +21,8 @@ deadline soon() { return std::chrono::steady_clock::now() + 5s; }  // to attach,
 
 constexpr const char* call_event = "raw_syscalls:sys_enter";
 constexpr const char* completion_event = "io_uring:io_uring_complete";
+constexpr const char* submission_event = "io_uring:io_uring_submit_req";
+constexpr const char* instruction_event = "instructions:u";
 
 /// "184467,,raw_syscalls:sys_enter,…", or "<not counted>" in place of the number.
 std::optional<std::uint64_t> count_of_perf(const std::string& line, const char* event) {
@@ -44,9 +46,13 @@ std::optional<std::uint64_t> count_of_strace(const std::string& line) {
 command perf(pid_t pid, int control, int answer, int report) {
     command program;
     program.path = "perf";
-    program.arguments = {"stat", "-x", ",", "-e", call_event, "-D", "-1"};
-    if (access("/sys/kernel/tracing/events/io_uring/io_uring_complete", F_OK) == 0) {
-        program.arguments.insert(program.arguments.end(), {"-e", completion_event});
+    program.arguments = {"stat", "-x", ",", "-e", call_event, "-e", instruction_event, "-D", "-1"};
+    for (const char* event : {completion_event, submission_event}) {
+        std::string file = event;
+        file.replace(file.find(':'), 1, "/");
+        if (access(("/sys/kernel/tracing/events/" + file).c_str(), F_OK) == 0) {
+            program.arguments.insert(program.arguments.end(), {"-e", event});
+        }
     }
     program.arguments.insert(program.arguments.end(),
                              {"--control", "fd:3,4", "-p", std::to_string(pid)});
@@ -107,26 +113,33 @@ bool syscall_counter::tell_perf(const std::string& word) {
     return reply && reply->find("ack") != std::string::npos;
 }
 
-void syscall_counter::window_opens() {
+void syscall_counter::begins() {
     if (tool_ == tool::perf) obeyed_ = tell_perf("enable") && obeyed_;
 }
 
-void syscall_counter::window_closes() {
+void syscall_counter::ends() {
     if (tool_ == tool::perf) obeyed_ = tell_perf("disable") && obeyed_;
 }
 
 std::optional<syscall_count> syscall_counter::finish() {
     kill(process_.pid(), SIGINT);  // both detach and print
-    std::optional<syscall_count> result;
-    std::uint64_t completions = 0;
+    syscall_count result;
+    std::optional<std::uint64_t> calls;
+    const bool perf = tool_ == tool::perf;
+    result.tool = perf ? "perf" : "strace";
     while (const auto line = read_line(report_.read.get(), *ctrl_c_, soon())) {
-        const bool perf = tool_ == tool::perf;
-        const auto calls = perf ? count_of_perf(*line, call_event) : count_of_strace(*line);
-        if (calls) result = {.calls = *calls, .whole_run = !perf};
-        if (perf) completions += count_of_perf(*line, completion_event).value_or(0);
+        if (const auto found = perf ? count_of_perf(*line, call_event) : count_of_strace(*line)) {
+            calls = found;
+        }
+        if (!perf) continue;
+        result.ring_completions += count_of_perf(*line, completion_event).value_or(0);
+        result.ring_submissions += count_of_perf(*line, submission_event).value_or(0);
+        if (const auto found = count_of_perf(*line, instruction_event)) {
+            result.user_instructions = found;
+        }
     }
-    if (result) result->ring_completions = completions;
-    if (!obeyed_) return {};
+    if (!obeyed_ || !calls) return {};
+    result.calls = *calls;
     return result;
 }
 

@@ -1,10 +1,9 @@
 // syscall_counter.hpp: counts the system calls of another process with perf, else with strace.
 //
-// perf counts the tracepoints raw_syscalls:sys_enter and io_uring:io_uring_complete of all threads,
-// exactly within the window.
-// strace cannot be switched on and off, so it counts the whole run, connecting and ending included,
-// and slows the server down many times; the calls per request stay close. Neither belongs into a
-// run whose time is measured. Knows nothing of servers, nor of the load but when the window opens.
+// perf counts tracepoints of all threads, and instructions where the machine counts them.
+// strace counts from when it attaches until it is told to end, and slows the server many times;
+// the calls per request stay close. Neither belongs into a slice whose time is measured. Knows
+// nothing of servers, nor of the load but when it begins and ends.
 //
 // SPDX-License-Identifier: MIT
 #pragma once
@@ -21,18 +20,22 @@ namespace anel_bench {
 
 struct syscall_count {
     std::uint64_t calls = 0;
-    std::uint64_t ring_completions = 0;  // of io_uring; only perf knows
-    bool whole_run = false;              // strace: not only the window
+    std::string tool;  // perf or strace
+    // Only perf knows these.
+    std::uint64_t ring_completions = 0;  // of io_uring
+    std::uint64_t ring_submissions = 0;
+    std::optional<std::uint64_t> user_instructions;
 };
 
 class syscall_counter {
 public:
-    /// Attaches the better tool that works here; nothing when neither does. Attach before the load
-    /// connects: threads the process starts afterwards are counted too.
+    /// Attaches the better tool that works here; nothing when neither does. Threads that the
+    /// process starts afterwards are counted too.
     static std::optional<syscall_counter> attach(pid_t pid, const interrupts& ctrl_c);
 
-    void window_opens();
-    void window_closes();
+    /// Between the two it counts; strace from the beginning.
+    void begins();
+    void ends();
     /// Ends the tool; nothing when it did not deliver.
     std::optional<syscall_count> finish();
 

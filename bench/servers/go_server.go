@@ -4,6 +4,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"net"
@@ -52,6 +53,7 @@ func main() {
 	times := flag.Int("times", 1, "how often a byte comes back")
 	size := flag.Int("buffer", 4096, "bytes a receive takes at most")
 	work := flag.Int("work", 0, "µs of CPU time that each answer takes")
+	identity := flag.String("tls", "", "a file with a certificate and its key: TLS")
 	flag.Parse()
 	address := "127.0.0.1:7777"
 	if flag.NArg() > 0 {
@@ -62,6 +64,15 @@ func main() {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+	if *identity != "" {
+		certificate, err := tls.LoadX509KeyPair(*identity, *identity)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		listener = tls.NewListener(listener, &tls.Config{
+			Certificates: []tls.Certificate{certificate}})
 	}
 	fmt.Printf("listening on %s (go) %s, net, GOMAXPROCS 1\n", listener.Addr(), runtime.Version())
 	stop := make(chan os.Signal, 1)

@@ -132,10 +132,16 @@ struct tag {
     }
 };
 
-/// What an accept completed with: true for a connection, made ready for use.
-inline bool is_connection(int fd) {
+/// What an accept completed with: true for a connection.
+inline bool has_come(int fd) {
     if (fd == -ECONNABORTED || fd == -EPROTO || fd == -EINTR) return false;
     if (fd < 0) die("accept", -fd);
+    return true;
+}
+
+/// The same, and makes it ready for use.
+inline bool is_connection(int fd) {
+    if (!has_come(fd)) return false;
     const int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     return true;

@@ -34,6 +34,7 @@ struct options {
     std::size_t times = 1;                   // how often a byte comes back
     std::chrono::microseconds work{0};       // of CPU time that each answer takes
     bool udp = false;                        // only of those servers that have a UDP part
+    std::string tls;  // a file with a certificate and its key; only of those that have TLS
 };
 
 [[noreturn]] inline void die(const std::string& what, int error) {
@@ -85,6 +86,12 @@ private:
     std::vector<char> answer_;
 };
 
+#ifdef BENCH_TLS
+constexpr bool built_with_tls = true;
+#else
+constexpr bool built_with_tls = false;
+#endif
+
 /// Options, signals that end the program, and as many descriptors as are allowed.
 inline options start(int argc, char** argv) {
     options given;
@@ -100,6 +107,7 @@ inline options start(int argc, char** argv) {
         else if (argument == "--work" && i + 1 < argc) {
             given.work = std::chrono::microseconds(number(argv[++i]));
         } else if (argument == "--udp") given.udp = true;
+        else if (argument == "--tls" && built_with_tls && i + 1 < argc) given.tls = argv[++i];
         else if (argument.starts_with('-')) die("unknown option " + argument, EINVAL);
         else given.address = argument;
     }

@@ -48,7 +48,8 @@ ALIASES="field{{1}}=@par \\1^^"
 
 GROUPS = (
     ("Sockets", "tcp udp datagram_batch socket endpoint hostname resolve buffer recv_buffer "
-                "buffered_reader framing detached_stream serve"),
+                "byte_stream any_stream memory_stream buffered_reader framing lingering_close "
+                "detached_stream serve"),
     ("Tasks", "task task_group when timeout sleep time event mutex channel generator stop_request "
               "stop_token error"),
     ("Starting, threads, the system", "run per_core backend signal standard_input post "
@@ -252,7 +253,7 @@ class Pages:
     def write(self, header):
         title, intro = introduction(ROOT / folder_of(header) / header)
         out = [f"# {header.removeprefix('anel/')}", "", escaped(title), ""]
-        out += [escaped(intro), ""] if intro else []
+        out += [intro, ""] if intro else []
         out += [f"`#include <{header}>` · [the source](/source/{folder_of(header)}/{header}.html)",
                 ""]
         for group in self.grouped(self.headers[header]):
@@ -318,7 +319,7 @@ class Pages:
         arguments = node.findtext("argsstring") or "()"
         given = [" ".join(filter(None, (
             spelled(p.find("type")), p.findtext("declname"),
-            p.find("defval") is not None and f"= {p.findtext('defval')}"
+            p.find("defval") is not None and f"= {''.join(p.find('defval').itertext())}"
         ))) for p in node.findall("param") if spelled(p.find("type"))]
         arguments = neat(f"({', '.join(given)})" + arguments[arguments.rindex(")") + 1:])
         static = "static " if node.get("static") == "yes" and entry.scope is not None else ""
@@ -405,12 +406,23 @@ def introduction(path):
     for line in path.read_text(encoding="utf-8").split("\n"):
         if not line.startswith("//") or line.startswith(("// Knows:", "// SPDX")):
             break
-        comment.append(line[2:].strip())
-    blocks = "\n".join(comment).split("\n\n")
-    title = " ".join(blocks[0].split()).partition(": ")[2]
+        comment.append(line[2:].rstrip())
+    title, _, rest = "\n".join(comment).partition("\n\n")
+    title = " ".join(title.split()).partition(": ")[2]
     if re.match(r"[a-z]+\b(?![_(:])", title):
         title = title[:1].upper() + title[1:]
-    return title, "\n\n".join(" ".join(b.split()) for b in blocks[1:])
+    # What is set in is code, with the blank lines between its own.
+    parts = re.split(r"((?:^ {5}.*\n+)+)", rest + "\n", flags=re.MULTILINE)
+    return title, "\n\n".join(code(part) if part.startswith(" " * 5) else prose(part)
+                             for part in parts if part.strip())
+
+
+def code(lines):
+    return "\n".join(["```cpp", *(line[5:] for line in lines.rstrip().split("\n")), "```"])
+
+
+def prose(lines):
+    return "\n\n".join(escaped(" ".join(p.split())) for p in lines.strip().split("\n\n"))
 
 
 def built(out):

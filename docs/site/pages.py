@@ -27,8 +27,9 @@ PARTS = ((1, 5), (6, 9), (10, 14), (15, 17))  # chapters of the guide's four par
 BESIDE = ("Beside the chapters", "Além dos capítulos")
 EXTRAS = ("questions", "appendix", "for_teachers")
 # The pages of docs/ in the order of reading; a page that is not here comes last.
-ORDER = ("common_mistakes", "cancel_safety", "seeing_inside", "simulation", "performance",
-         "benchmarks", "benchmark_data", "experiments", "design", "platforms", "glossary")
+ORDER = ("common_mistakes", "cancel_safety", "seeing_inside", "other_descriptors", "simulation",
+         "performance", "benchmarks", "benchmark_data", "experiments", "design", "platforms",
+         "glossary")
 
 STUB = """# {title}
 

@@ -3,10 +3,12 @@
 //
 // What has been received and not returned stays in the buffer, also when a read is cancelled or
 // timed out: the next one finds it.
-// Knows: tcp_stream. Invariant: the buffer never grows past the limit of the call plus a delimiter.
+// Knows: any byte_stream, through its table. Invariant: the buffer never grows past the limit of
+// the call plus a delimiter.
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <anel/detail/erased_stream.hpp>
 #include <anel/task.hpp>
 #include <anel/tcp.hpp>
 
@@ -21,10 +23,14 @@ namespace anel {
 /// Reads a stream through a buffer of its own. One read at a time; what a read returns is valid
 /// until the next call.
 /// Lifetime  the stream must outlive it and stay where it is.
+/// Cost      one type for all streams. Where that is no tcp_stream, a receive is called through a
+///           table.
 class buffered_reader {
 public:
     /// Reads from `from`. What it has received and not returned, a receive on `from` does not see.
-    explicit buffered_reader(tcp_stream& from) noexcept : from_(from) {}
+    explicit buffered_reader(tcp_stream& from) noexcept : from_{&from, nullptr} {}
+    template <byte_stream S>
+    explicit buffered_reader(S& from) noexcept : from_(detail::ref_to(from)) {}
 
     /// Reads up to the next "\n", which is taken and not returned, nor is a "\r" before it.
     /// Returns  the line; nothing at the end of the stream.
@@ -49,6 +55,20 @@ public:
     /// Errors   those of recv().
     task<bool> wait();
 
+    /// For a parser of one's own: receives once, and adds that to what is held().
+    /// Returns  bytes received; 0 at the end of the stream, whatever is held.
+    /// Errors   errc::message_too_long when `size_max` bytes or more are held; those of recv(). A
+    ///          receive may bring some more than that: there is room for 4 KiB in any case.
+    task<std::size_t> fill(std::size_t size_max = 64U << 10);
+    /// The bytes received and not yet returned or consumed, in place.
+    /// Lifetime the view is good until the next read or fill().
+    [[nodiscard]] std::string_view held() const noexcept {
+        return {buffer_.data() + begin_, buffered()};
+    }
+    /// Drops the first `size` of the bytes held: they have been parsed. Nothing is copied, and a
+    /// view of them stays good until the next read or fill().
+    void consume(std::size_t size) noexcept;
+
     /// Bytes received and not yet returned: a further whole line may be among them.
     [[nodiscard]] std::size_t buffered() const noexcept { return end_ - begin_; }
     /// True when read_line() can answer without waiting.
@@ -58,15 +78,14 @@ private:
     friend task<std::optional<std::string_view>> read_frame(buffered_reader& from,
                                                             std::size_t size_max);
 
-    [[nodiscard]] std::string_view held() const noexcept {
-        return {buffer_.data() + begin_, buffered()};
-    }
+    class receiving;
+    receiving receive(std::size_t size_max);
     std::span<char> room(std::size_t size_max);
     task<bool> hold(std::size_t size, const char* reading);
     std::string_view take(std::size_t size, std::size_t delimiter = 0) noexcept;
     [[noreturn]] void ended_early(const char* reading) const;
 
-    tcp_stream& from_;
+    detail::stream_ref from_;  // without a table: a tcp_stream
     std::vector<char> buffer_;
     std::size_t begin_ = 0;  // first byte not returned yet
     std::size_t end_ = 0;    // behind the last byte received

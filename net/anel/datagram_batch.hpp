@@ -12,9 +12,11 @@
 #include <anel/endpoint.hpp>
 #include <anel/error.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -26,6 +28,19 @@ namespace detail {
 class recv_batch_wait;
 class send_batch_wait;
 }  // namespace detail
+
+/// The two lowest bits of an IP header's traffic class, with which routers that support it say that
+/// they are about to drop packets. Source: RFC 3168.
+enum class ecn_codepoint : std::uint8_t {
+    not_ect = 0,  ///< the sender does not react to congestion marks: routers drop instead
+    ect_1 = 1,    ///< it does, as L4S asks for (RFC 9331)
+    ect_0 = 2,    ///< it does
+    ce = 3,       ///< a router has met congestion
+};
+
+/// A moment on the system's clock, in UTC and nanoseconds: std::chrono::system_clock, which Linux
+/// calls CLOCK_REALTIME. It may be set, back too.
+using receive_time = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
 
 /// One datagram of a batch: its bytes, whose they are, and what came of sending them. A handle that
 /// is copied freely.
@@ -55,8 +70,39 @@ public:
 
     /// Where it came from, or goes to. 0.0.0.0:0 when it goes to the connected peer.
     [[nodiscard]] endpoint peer() const noexcept;
+    /// Of a batch with control data: the address of this machine that it came to, or goes from, as
+    /// datagram_message::local. What was received is so answered from where it was sent to.
+    [[nodiscard]] endpoint local() const noexcept;
+    /// Sends it from that address; 0.0.0.0 or [::] leaves the choice to the system. The batch must
+    /// have control data, which is asserted.
+    void set_local(const endpoint& from) const noexcept;
+    /// Of a batch with control data: the interface it came through; 0: not known.
+    [[nodiscard]] std::uint32_t interface_index() const noexcept {
+        return item().facts ? item().facts->interface : 0;
+    }
+    /// Of a batch with control data: above 0, it is several datagrams of so many bytes each, the
+    /// last one perhaps shorter.
+    [[nodiscard]] std::size_t segment_size() const noexcept {
+        return item().facts ? item().facts->segment : 0;
+    }
+    /// Has it cut into datagrams of `size` bytes when it is sent (GSO, Linux 4.18); 0: it is one.
+    /// The batch must have control data, which is asserted.
+    void set_segment_size(std::uint16_t size) const noexcept;
+    /// Of a batch with control data: the codepoint that it was received with; nothing when it is
+    /// not known. See udp_options::tell_ecn.
+    [[nodiscard]] std::optional<ecn_codepoint> ecn() const noexcept;
+    /// Sends it with `ecn`; without, it goes with the codepoint of the socket's traffic class,
+    /// whatever it came with. The batch must have control data, which is asserted.
+    void set_ecn(std::optional<ecn_codepoint> ecn) const noexcept;
+    /// Of a batch with control data: when the system took it; nothing when it is not known. See
+    /// udp_options::tell_receive_time.
+    [[nodiscard]] std::optional<receive_time> received_at() const noexcept;
     /// Received, and longer than its room: the rest is gone.
     [[nodiscard]] bool truncated() const noexcept { return item().truncated; }
+    /// Of a batch with control data: as datagram_message::control_truncated.
+    [[nodiscard]] bool control_truncated() const noexcept {
+        return item().facts && item().facts->truncated;
+    }
     /// Why the last send_batch() did not send it; none when it did.
     [[nodiscard]] std::error_code error() const noexcept { return detail::error_in(item().error); }
 
@@ -65,6 +111,7 @@ private:
     batched_datagram(detail::message_batch& batch, std::size_t index) noexcept
         : batch_(&batch), index_(index) {}
     [[nodiscard]] detail::batch_item& item() const noexcept { return batch_->items[index_]; }
+    [[nodiscard]] detail::datagram_facts& facts() const noexcept;
 
     detail::message_batch* batch_;
     std::size_t index_;
@@ -84,6 +131,10 @@ public:
 
     /// Empty, with room for datagrams of at most `longest` bytes: longer ones are cut.
     explicit datagram_batch(std::size_t longest = longest_possible);
+
+    /// The same, with control data: local addresses, interfaces, sizes of segments, ECN and times.
+    /// Cost  another allocation, of 14 KiB.
+    [[nodiscard]] static datagram_batch with_control(std::size_t longest = longest_possible);
 
     /// Datagrams in it, at most `capacity`.
     [[nodiscard]] std::size_t size() const noexcept { return batch_->count; }
@@ -151,6 +202,7 @@ private:
     detail::batch_item* add(const_buffer bytes);
 
     std::unique_ptr<std::byte[]> memory_;
+    std::unique_ptr<detail::datagram_facts[]> facts_;  // null: no control data
     std::unique_ptr<detail::message_batch> batch_;
 };
 

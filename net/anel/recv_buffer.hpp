@@ -6,6 +6,7 @@
 #pragma once
 
 #include <anel/detail/backend.hpp>
+#include <anel/detail/byte_memory.hpp>
 
 #include <cstddef>
 #include <iosfwd>
@@ -56,7 +57,21 @@ public:
     /// Gives the memory back; then it is empty.
     void release() noexcept {
         if (lender_) std::exchange(lender_, nullptr)->give_back(bytes_.data());
+        else detail::give_back_byte_memory(bytes_.data());
         bytes_ = {};
+    }
+    /// Keeps the first `size` bytes, which are not more than there are.
+    void shorten(std::size_t size) noexcept {
+        if (size == 0) release();
+        else bytes_ = bytes_.first(size);
+    }
+
+    /// For a stream whose bytes are none that arrived, such as deciphered ones: memory of its own.
+    /// Errors  std::bad_alloc.
+    static recv_buffer with_room_for(std::size_t size) {
+        recv_buffer made;
+        if (size > 0) made.bytes_ = {detail::take_byte_memory(size), size};
+        return made;
     }
 
     /// For a stream. `bytes` is what `lender` lent; it is not empty.
@@ -64,7 +79,7 @@ public:
         : lender_(&lender), bytes_(bytes) {}
 
 private:
-    detail::backend* lender_ = nullptr;
+    detail::backend* lender_ = nullptr;  // null: the bytes, if any, are its own
     std::span<std::byte> bytes_;
 };
 

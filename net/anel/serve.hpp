@@ -1,10 +1,11 @@
 // serve.hpp: a server's main loop: accept, run a session each, survive, drain. What it promises,
 // and its options; how it does that stands in detail/sessions.hpp.
 //
-// Knows: listeners, events. Must not know: what a session does.
+// Knows: listeners, events. Must not know: what a session does, what carries its bytes.
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <anel/byte_stream.hpp>
 #include <anel/detail/hook.hpp>
 #include <anel/event.hpp>
 #include <anel/tcp.hpp>
@@ -57,10 +58,16 @@ struct serve_options {
 /// backlog, for half the drain time at most, and only then closes the listener; it lets each
 /// session answer what has arrived (then the session receives 0, the end of the stream), and
 /// cancels those that still run after `drain_time`.
-/// Errors    task_cancelled, after the drain; errors of the listener itself.
+///
+/// A listener is any type whose accept() gives a byte_stream, which is what its sessions take. Its
+/// stop() closes it; one without is destroyed. Timeouts, linger, and the end of the input at a
+/// drain need the socket below the stream (underlying_socket(), see byte_stream): sessions on other
+/// streams are cancelled after `drain_time`.
+/// Errors    task_cancelled, after the drain; errors of the listener itself; EOPNOTSUPP for a
+///           timeout and a stream without a socket.
 /// Lifetime  `session` is kept until all sessions have ended; captures must be references ([&]).
-template <class Session>
-task<> serve(tcp_listener listener, Session session, serve_options options = {});
+template <class Session, class Listener = tcp_listener>
+task<> serve(Listener listener, Session session, serve_options options = {});
 
 }  // namespace anel
 

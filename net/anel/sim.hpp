@@ -150,7 +150,8 @@ public:
 
     /// Adds a host that serves: its program may run for ever, and is cancelled when all clients
     /// have ended, as by SIGTERM. It may crash, and then `start` is called again. `addresses`: one
-    /// IP address, or several separated by blanks. Programs find the host by its name.
+    /// IP address, or several separated by blanks, without zones: those of fe80::/10 are in the
+    /// zone `eth0`, which is 2. Programs find the host by its name.
     void host(std::string_view name, std::string_view addresses, program start);
     /// The same with a task; such a host can crash but not start again, and no swarm crashes it.
     void host(std::string_view name, std::string_view addresses, task<> work);

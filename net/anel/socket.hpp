@@ -30,7 +30,8 @@ class socket_use;
 /// Move-only.
 class socket_observer {
 public:
-    explicit socket_observer(socket_handle& watched) noexcept;
+    /// Null: there is nothing to follow.
+    explicit socket_observer(socket_handle* watched) noexcept;
     socket_observer(socket_observer&& other) noexcept;
     socket_observer& operator=(socket_observer&&) = delete;
     ~socket_observer();
@@ -92,7 +93,12 @@ public:
     [[nodiscard("co_await it")]] close_wait close() noexcept;
     /// From now on a receive gives what has arrived already, and then 0, the end of the stream.
     void shutdown_receive() noexcept;
+    /// Whether that was called: the end of the stream is then this program's own doing.
+    [[nodiscard]] bool receive_is_shut_down() const noexcept { return input_ended_; }
     [[nodiscard]] detail::socket_activity activity() const noexcept;  ///< for serve()
+    /// For serve(): what came and went was no request and no reply, the handshake of TLS say.
+    /// `has_received`: some of what came belongs to a request.
+    void restart_exchanges(bool has_received) noexcept { exchanges_ = has_received ? 1 : 0; }
     /// Closes at once. Nothing may be waiting on this socket, which is asserted.
     void close_now() noexcept;
 
@@ -129,7 +135,7 @@ protected:
 private:
     friend detail::socket_use;
     friend detail::socket_observer;
-    friend class udp_socket;
+    friend class message_socket;
 
     /// Whether its loop is `here`; false when that has ended. Another loop's socket is asserted
     /// against: it belongs to another thread.
@@ -155,6 +161,7 @@ private:
     std::uint32_t exchanges_ = 0;         // odd from a receive on until the next send
     bool zero_copy_pays_ = true;          // until a send_zc() was copied all the same
     bool lent_ = false;                   // something was received into memory that the loop lends
+    bool input_ended_ = false;            // by shutdown_receive()
     detail::operation* pending_[2] = {};  // [0] taking in, [1] moving out
     close_wait* closer_ = nullptr;        // those who wait in close(), linked
     detail::socket_observer* observer_ = nullptr;
@@ -191,6 +198,8 @@ public:
     void describe_wait(const operation& op, std::string& text) const;
 
     [[nodiscard]] socket_handle& socket() const noexcept { return *socket_; }
+    /// Whether the loop may hold bytes of it that were received into lent memory.
+    [[nodiscard]] bool has_lent() const noexcept { return socket_->lent_; }
     /// For one that others follow to the same end: ECANCELED when a close() came meanwhile. The
     /// next one would only find the socket closed, and say EBADF.
     [[nodiscard]] std::error_code between_two(const operation& op) const noexcept {

@@ -10,10 +10,12 @@
 #include <anel/buffer.hpp>
 #include <anel/detached_stream.hpp>
 #include <anel/detail/packed_endpoint.hpp>
+#include <anel/detail/unix_file.hpp>
 #include <anel/file.hpp>
 #include <anel/recv_buffer.hpp>
 #include <anel/socket.hpp>
 #include <anel/task.hpp>
+#include <anel/tcp_options.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -41,37 +43,27 @@ class session_record;
 class shutdown_wait;
 template <std::size_t Parts>
 class send_parts_wait;
-
-/// The file of a unix listener: removed with it, unless somebody else's stands there meanwhile.
-class unix_file {
-public:
-    unix_file(loop& owner, const socket_address& address) noexcept;
-    unix_file(const unix_file&) = delete;
-    unix_file& operator=(const unix_file&) = delete;
-    ~unix_file();
-    /// The file that is there now is the one: it is removed at the end.
-    void own() noexcept {
-        remember();
-        path_.changed = 0;  // a chmod of it is its owner's affair
-        owned_ = true;
-    }
-    /// The same, but it is left there unless it is removed by name.
-    void remember() noexcept;
-    /// Removes the one that is known, and no other.
-    void remove() noexcept;
-
-private:
-    loop_ref owner_;
-    socket_path path_;
-    bool owned_ = false;
-};
 }  // namespace detail
 
 /// A connected stream of bytes. It has no messages: what one send() wrote may arrive in pieces, and
-/// what two wrote in one.
+/// what two wrote in one. TCP's urgent data is ignored: it can be neither sent nor received, and
+/// the byte that a peer marks as urgent is left out of the stream.
 class tcp_stream : public socket_handle {
 public:
     tcp_stream() noexcept = default;
+
+    /// Takes a connected stream socket that was made elsewhere, TCP or unix: inherited, from
+    /// socketpair(2), received over a unix socket. It is closed with the stream. Its options stay
+    /// as they are, but for O_NONBLOCK, which the backend decides, also for others who share it.
+    /// Errors   `adopt descriptor 7 as a stream (…): …`, and it stays yours: EBADF; ENOTSOCK;
+    ///          EINVAL for a listener; EPROTOTYPE, EAFNOSUPPORT; ENOTCONN.
+    /// Cost     never waits. Nine system calls at most.
+    static task<tcp_stream> adopt(int fd);
+    /// Gives the descriptor away, open; the stream is closed then. For another loop of this program
+    /// there is detach(), under the same rules: nothing may be waiting on the stream, nor may it
+    /// ever have received with recv(), without a buffer. Both are asserted.
+    /// Returns  the descriptor, with or without O_NONBLOCK as the backend had it; -1: was closed.
+    [[nodiscard("somebody must close it")]] int release() noexcept { return give_up().fd; }
 
     /// Receives at least one byte and at most `buffer.size` bytes.
     /// Returns  bytes received; 0 once the peer has finished sending, or when `buffer` is empty.
@@ -168,6 +160,13 @@ public:
     [[nodiscard("co_await it")]] detail::send_some_wait
     send_some(const_buffer buffer [[clang::lifetimebound]]) noexcept;
 
+    /// Sends what the socket takes without waiting, also where nothing can be awaited: a farewell
+    /// in a destructor. While another task sends, nothing is sent.
+    /// Returns  bytes sent, 0 when none could be, for whatever reason.
+    /// Cost     a system call of its own on each backend, or none while another task sends.
+    /// Source   send(2) with MSG_DONTWAIT and MSG_NOSIGNAL.
+    std::size_t try_send(const_buffer buffer) noexcept;
+
     /// Tells the peer that no more will be sent: it receives 0. Receiving goes on.
     /// Errors   ENOTCONN when the peer has reset the connection.
     [[nodiscard("co_await it")]] detail::shutdown_wait shutdown_send() noexcept;
@@ -187,9 +186,35 @@ public:
     /// Sends small pieces at once (the default) or lets the kernel gather them. A unix stream never
     /// does: there it changes nothing.
     void set_no_delay(bool on);
+    /// Asks a silent peer whether it is still there; without times, no longer.
+    /// Errors   those of every call here that sets: the text names peer, option, value and reason.
+    ///          EINVAL for a time or count that is out of range; ENOPROTOOPT where the system has
+    ///          no such option; EOPNOTSUPP for a unix stream, and on the simulated network for all
+    ///          but a hint.
+    void set_keep_alive(std::optional<keep_alive_times> times);
+    /// How long sent bytes may go unacknowledged; 0 is the system's choice. See connect_options.
+    void set_user_timeout(std::chrono::milliseconds time);
+    /// Acknowledges at once what comes, or waits up to 40 ms for bytes that can take it along. A
+    /// hint: the system goes back to its own choice by and by. Linux.
+    void set_quick_ack(bool on);
+    /// What routers on the way see, 0 to 255: see connect_options.
+    void set_traffic_class(int value);
+    /// What the system knows about the connection now: round trips, losses, bytes on the way.
+    /// Errors   `getsockopt PEER: …` EOPNOTSUPP for a unix stream and on the simulated network;
+    ///          ENOPROTOOPT where the system does not tell.
+    /// Cost     one system call.
+    /// Source   tcp(7), TCP_INFO.
+    [[nodiscard]] stream_info info() const;
+    /// Who is at the other end of a unix stream: as they were when it connected or listened.
+    /// Errors   `getsockopt PEER: …` EOPNOTSUPP for a TCP stream and on the simulated network;
+    ///          ENOPROTOOPT where the system does not tell.
+    /// Source   unix(7), SO_PEERCRED; getpeereid(3).
+    [[nodiscard]] peer_credentials credentials() const;
 
     /// The address of the peer, also after the connection has ended.
     [[nodiscard]] endpoint peer_endpoint() const noexcept { return detail::unpack(peer_); }
+    /// The same as text.
+    [[nodiscard]] std::string peer_text() const { return peer_endpoint().to_string(); }
     /// The same, as the library keeps it.
     [[nodiscard]] detail::packed_endpoint packed_peer() const noexcept { return peer_; }
 
@@ -199,7 +224,7 @@ private:
     friend detail::attach_wait;
     friend detached_stream detach(tcp_stream stream) noexcept;
     friend detail::stream_use;
-    friend task<tcp_stream> connect(endpoint peer);
+    friend task<tcp_stream> connect(endpoint peer, connect_options options);
     friend detail::shutdown_wait;
     friend detail::send_zc_wait;
     tcp_stream(detail::loop& owner, int fd, const detail::packed_endpoint& peer,
@@ -210,25 +235,6 @@ private:
 
     detail::packed_endpoint peer_;
     bool said_end_ = false;  // with shutdown_send()
-};
-
-/// How tcp_listener::bind() makes its socket.
-struct listen_options {
-    /// Connections that may wait for accept(); the system clips it (Linux: net.core.somaxconn).
-    int backlog = 4096;
-    /// Bind although connections of an earlier listener are still in TIME_WAIT. For a unix
-    /// endpoint: remove the file of a listener that is gone.
-    bool reuse_address = true;
-    /// Several listeners on one port, which share its connections.
-    bool reuse_port = false;
-    /// An IPv6 listener takes no IPv4 connections. Set either way: the default differs by system.
-    bool v6_only = false;
-    /// Off is Nagle's algorithm: with it a small reply waits for the acknowledgement of the one
-    /// before, which a peer may delay by 40 ms. Accepted streams inherit it.
-    bool no_delay = true;
-    /// Bytes; 0 leaves the system's choice, which adapts. Accepted streams inherit both.
-    int send_buffer = 0;
-    int receive_buffer = 0;
 };
 
 /// A socket that accepts connections.
@@ -243,6 +249,16 @@ public:
     /// program that takes longer than that from bind() to listen() would lose it.
     /// Errors   EADDRINUSE, EACCES, EADDRNOTAVAIL, EMFILE …; the text names the address.
     static task<tcp_listener> bind(endpoint address, listen_options options = {});
+
+    /// Takes a socket that listens already, TCP or unix, and closes it with the listener: from a
+    /// service manager or an earlier version of this program, say. The file of a unix endpoint is
+    /// left to whoever made it.
+    /// Errors   as tcp_stream::adopt(); EINVAL for a socket that does not listen.
+    static task<tcp_listener> adopt(int fd);
+    /// Gives the descriptor away, open and listening, and leaves the file of a unix endpoint there.
+    /// Nobody may wait in accept(), which is asserted.
+    /// Returns  the descriptor; -1 when the listener was closed.
+    [[nodiscard("somebody must close it")]] int release() noexcept;
 
     /// Waits for a connection.
     /// Errors   EMFILE, ENFILE: the connection stays in the backlog; ECONNABORTED and others of the
@@ -271,12 +287,23 @@ private:
 /// Connects to `peer`.
 /// Errors  ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH …; the text names the address.
 task<tcp_stream> connect(endpoint peer);
+/// The same, with options.
+/// Errors  also those of an option, before anything is sent; the text names it, its value and the
+///         reason: `connect 127.0.0.1:80: keep-alive idle 0 s: Invalid argument (EINVAL)`. EINVAL:
+///         out of range; ENODEV: no such interface; EADDRNOTAVAIL: `local` is no address of this
+///         machine; EAFNOSUPPORT: `local` is of another family; ENOPROTOOPT: this system has no
+///         such option; EOPNOTSUPP: a unix stream, or the simulated network, has not.
+/// Cost    a system call for each option that is given.
+/// Source  tcp(7), ip(7), socket(7).
+task<tcp_stream> connect(endpoint peer, connect_options options);
 
 /// Connects to a host by name or numeric address, racing its addresses: the next one is tried when
 /// the one before has failed or taken 250 ms, and the first to connect wins.
 /// Errors  those of resolve(); those of the last address that failed.
 /// Source  RFC 8305.
 task<tcp_stream> connect(std::string host, std::uint16_t port);
+/// The same, with options for each attempt. Only addresses of the family of `local` are tried.
+task<tcp_stream> connect(std::string host, std::uint16_t port, connect_options options);
 
 }  // namespace anel
 

@@ -21,7 +21,18 @@ using address = packed_endpoint;
 
 inline constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255};
 
-/// The address without the disguise of IPv4 as IPv6.
+/// The interfaces of each host. All its addresses but 127.0.0.1 and ::1 are those of eth0.
+inline constexpr std::uint32_t index_of_lo = 1;
+inline constexpr std::uint32_t index_of_eth0 = 2;
+
+/// fe80::/10, which means something on one link alone: it goes with a zone, the others without.
+inline bool is_link_local(const address& which) noexcept {
+    return which.family == address_family::ipv6 && which.bytes[0] == 0xfe &&
+           (which.bytes[1] & 0xc0) == 0x80;
+}
+
+/// The address without the disguise of IPv4 as IPv6. A zone stays as it was asked for; addresses
+/// are compared without.
 inline address on_the_wire(address from) noexcept {
     const bool mapped = from.family == address_family::ipv6 &&
                         std::equal(mapped_prefix.begin(), mapped_prefix.end(), from.bytes.begin());
@@ -33,7 +44,8 @@ inline address on_the_wire(address from) noexcept {
 }
 
 /// What a socket of `family` calls an address on the wire.
-inline address as_seen(address_family family, const address& from) noexcept {
+inline address as_seen(address_family family, address from) noexcept {
+    from.scope = is_link_local(from) ? index_of_eth0 : 0;
     if (family != address_family::ipv6 || from.family != address_family::ipv4) return from;
     address mapped;
     std::copy(mapped_prefix.begin(), mapped_prefix.end(), mapped.bytes.begin());

@@ -76,6 +76,7 @@ bool machine_backend::start_helper(operation& op) noexcept {
 
 bool machine_backend::start(operation& op) noexcept {
     if (host_.crashing) return finished_inline(op, -ECANCELED);
+    if (op.code == opcode::poll) return finished_inline(op, -EOPNOTSUPP);
     descriptor* at = find(op.fd);
     if (!at) return finished_inline(op, -EBADF);
     try {

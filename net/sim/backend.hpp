@@ -67,6 +67,8 @@ public:
     descriptor* listener_for(const address& to);
     /// The socket that a datagram for `to` reaches: one connected to `from` first.
     descriptor* datagram_socket_for(const address& to, const address& from);
+    /// Whether an address is one of this host's.
+    bool has(const address& which) const noexcept;
     /// Whether another socket stands in the way of binding `which` to `wanted`.
     [[nodiscard]] bool is_taken(const descriptor& which, const address& wanted) const;
 
@@ -88,6 +90,7 @@ private:
     std::int32_t set_option(descriptor& at, const operation& op);
     std::int32_t local_address(const descriptor& at, socket_address& into) const;
     std::int32_t peer_address(const descriptor& at, socket_address& into) const;
+    void inspect(const descriptor& at, descriptor_facts& facts) const;
     std::int32_t file_call(const operation& op);
     void close(descriptor& at);
     void start_lookup(operation& op);

@@ -117,8 +117,9 @@ std::int32_t streams::begin_connect(descriptor& from, operation& op) {
     }
     address to = on_the_wire(pack(*wanted));
     if (is_any(to)) to = loopback(to.family, to.port);
-    if (from.v6_only && to.family == address_family::ipv4) return -ENETUNREACH;
+    if (lacks_zone(from, to)) return -EINVAL;
     if (const std::int32_t error = network_.choose_local(from, to)) return error;
+    network_.settle_local(from, to);
 
     connection& link = make(from, here, to);
     machine* target = network_.machine_at(here, to);

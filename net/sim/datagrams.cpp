@@ -18,6 +18,15 @@ using namespace std::chrono_literals;
 // What the kernel counts of a datagram besides its bytes.
 constexpr std::size_t bookkeeping = 768;
 
+namespace {
+
+std::uint8_t class_of(const descriptor& from, const datagram_facts* facts) noexcept {
+    const bool given = facts && facts->sent_class != datagram_facts::not_known;
+    return given ? static_cast<std::uint8_t>(facts->sent_class) : from.traffic_class;
+}
+
+}  // namespace
+
 core& datagrams::shared() const noexcept { return network_.shared(); }
 
 std::int32_t datagrams::connect(descriptor& from, const operation& op) {
@@ -26,8 +35,11 @@ std::int32_t datagrams::connect(descriptor& from, const operation& op) {
     if (from.family() == address_family::ipv4 && wanted->family() != address_family::ipv4) {
         return -EAFNOSUPPORT;
     }
-    const address to = on_the_wire(pack(*wanted));
+    address to = on_the_wire(pack(*wanted));
+    if (is_any(to)) to = loopback(to.family, to.port);
+    if (lacks_zone(from, to)) return -EINVAL;
     if (const std::int32_t error = network_.choose_local(from, to)) return error;
+    network_.settle_local(from, to);
     from.peer = to;
     from.has_peer = true;
     return 0;
@@ -39,7 +51,7 @@ std::int32_t datagrams::send(descriptor& from, const message& what) {
         const auto wanted = from_socket_address(*what.address);
         if (!wanted || wanted->is_unix()) return -EINVAL;
         to = on_the_wire(pack(*wanted));
-        if (from.kind == socket_kind::udp4 && to.family != address_family::ipv4) {
+        if (from.kind == socket_kind::udp4 && wanted->family() != address_family::ipv4) {
             return -EAFNOSUPPORT;
         }
     } else if (!from.has_peer) {
@@ -49,6 +61,7 @@ std::int32_t datagrams::send(descriptor& from, const message& what) {
     for (std::uint32_t i = 0; i < what.buffer_count; ++i) {
         bytes.append(static_cast<const char*>(what.buffers[i].data), what.buffers[i].size);
     }
+    if (what.facts && what.facts->segment > 0) return -EOPNOTSUPP;
     if (bytes.size() > size_max) return -EMSGSIZE;
     if (from.pending_error != 0) return -std::exchange(from.pending_error, 0);
     if (to.port == 0) return -EINVAL;
@@ -62,32 +75,38 @@ std::int32_t datagrams::send(descriptor& from, const message& what) {
         source = *own;
         source.port = from.local.port;
     }
+    if (what.facts && what.facts->local_size > 0) {
+        const address wanted = on_the_wire(pack(local_of(*what.facts)));
+        if (!from.home->has(wanted)) return -ENETUNREACH;
+        source = wanted;
+        source.port = from.local.port;
+    }
     const auto sent = static_cast<std::int32_t>(bytes.size());
+    const received_datagram whole{source, to, std::move(bytes), class_of(from, what.facts)};
     machine* target = network_.machine_at(here, to);
     if (target == &here && shared().options.instant_loopback) {
-        if (!arrive(here, source, to, bytes)) tell_unreachable(here, source, to);
+        if (!arrive(here, whole)) tell_unreachable(here, source, to);
         return sent;
     }
     if (shared().happens(fault::no_buffers)) return -ENOBUFS;
     if (!target) return sent;
     if (shared().happens(fault::datagram_lost)) {
-        see({source, to, here.index, target->index, std::move(bytes), "lost", shared().now}, false,
-            false);
+        see({whole, here.index, target->index, "lost", shared().now}, false, false);
         return sent;
     }
     const bool late = shared().happens(fault::datagram_late);
     const bool doubled = shared().happens(fault::datagram_doubled);
     const duration longer = late ? shared().faults.between(duration(1ms), duration(500ms)) : 0ns;
-    fly(here, *target, source, to, bytes, longer, late ? "late" : "arrives");
+    fly(here, *target, whole, longer, late ? "late" : "arrives");
     if (doubled) {
-        fly(here, *target, source, to, bytes,
-            shared().faults.between(duration(0ns), duration(500ms)), "doubled");
+        fly(here, *target, whole, shared().faults.between(duration(0ns), duration(500ms)),
+            "doubled");
     }
     return sent;
 }
 
-void datagrams::fly(machine& sender, machine& receiver, const address& from, const address& to,
-                    const std::string& bytes, duration longer, const char* fate) {
+void datagrams::fly(machine& sender, machine& receiver, const received_datagram& what,
+                    duration longer, const char* fate) {
     if (free_.empty()) {
         free_.push_back(static_cast<std::uint32_t>(flying_.size()));
         flying_.emplace_back();
@@ -95,27 +114,25 @@ void datagrams::fly(machine& sender, machine& receiver, const address& from, con
     const std::uint32_t slot = free_.back();
     free_.pop_back();
     in_flight& item = flying_[slot];
-    item.from = from;
-    item.to = to;
+    item.what = what;
     item.sender = sender.index;
     item.receiver = receiver.index;
-    item.bytes = bytes;
     item.fate = fate;
     item.sent = shared().now;
     const time_point at =
-        network_.links().arrival(sender.index, receiver.index, bytes.size()) + longer;
+        network_.links().arrival(sender.index, receiver.index, what.bytes.size()) + longer;
     shared().schedule(at, event_kind::datagram, slot);
 }
 
 // Returns false when nobody listens there. A full queue drops it without a word.
-bool datagrams::arrive(machine& at, const address& from, const address& to,
-                       const std::string& bytes) {
-    descriptor* socket = at.backend->datagram_socket_for(to, from);
+bool datagrams::arrive(machine& at, const received_datagram& what) {
+    descriptor* socket = at.backend->datagram_socket_for(what.to, what.from);
     if (!socket) return false;
     if (socket->deaf) return true;
     if (socket->received_bytes > socket->receive_buffer) return true;
-    socket->received_bytes += bytes.size() + bookkeeping;
-    socket->received.push_back({from, bytes});
+    socket->received_bytes += what.bytes.size() + bookkeeping;
+    socket->received.push_back(what);
+    socket->received.back().at = shared().now;
     socket->home->retry(*socket, 0);
     return true;
 }
@@ -126,6 +143,15 @@ void datagrams::tell_unreachable(machine& sender, const address& from, const add
     if (!socket || !socket->has_peer) return;
     socket->pending_error = ECONNREFUSED;
     socket->home->retry(*socket, 0);
+}
+
+void datagrams::tell(const descriptor& to, const received_datagram& what, datagram_facts& facts) {
+    facts.clear();
+    if (to.tells_ecn) facts.received_class = what.traffic_class;
+    if (to.tells_time) facts.received_at = what.at.time_since_epoch().count();
+    if (!to.tells_local) return;
+    set_local(facts, unpack(as_seen(to.family(), what.to)).with_port(0));
+    facts.interface = is_loopback(what.to) ? index_of_lo : index_of_eth0;
 }
 
 std::int32_t datagrams::receive(descriptor& to, message& what) {
@@ -144,6 +170,7 @@ std::int32_t datagrams::receive(descriptor& to, message& what) {
     }
     what.truncated = moved < first.bytes.size();
     if (what.address) *what.address = native(to, first.from);
+    if (what.facts) tell(to, first, *what.facts);
     return static_cast<std::int32_t>(moved);
 }
 
@@ -160,6 +187,7 @@ std::int32_t datagrams::receive_batch(descriptor& to, message_batch& into, std::
         socket_address from;
         message one;
         one.address = &from;
+        one.facts = item.facts;
         one.buffers = &item.bytes;
         one.buffer_count = 1;
         item.bytes.size = static_cast<std::size_t>(receive(to, one));
@@ -177,6 +205,7 @@ std::int32_t datagrams::send_batch(descriptor& from, message_batch& what) {
         socket_address to = to_socket_address(item);
         message one;
         one.address = to.size > 0 ? &to : nullptr;
+        one.facts = item.facts;
         one.buffers = &item.bytes;
         one.buffer_count = 1;
         item.error = std::min(send(from, one), 0);
@@ -190,9 +219,14 @@ void datagrams::see(const in_flight& item, bool back, bool arrives) {
     const char* fate = arrives                                 ? item.fate
                        : item.fate == std::string_view("lost") ? "lost"
                                                                : "blocked";
-    packet one{
-        item.sent,         arrives ? shared().now : never, "datagram", item.sender, item.receiver,
-        item.bytes.size(), {item.from.port, item.to.port}, fate};
+    packet one{item.sent,
+               arrives ? shared().now : never,
+               "datagram",
+               item.sender,
+               item.receiver,
+               item.what.bytes.size(),
+               {item.what.from.port, item.what.to.port},
+               fate};
     if (back) {
         one.kind = "unreachable";
         one.fate = arrives ? "arrives" : "blocked";
@@ -218,8 +252,8 @@ void datagrams::on_event(const event& what) {
     see(item, back, !cut && at.is_up());
     if (!cut && at.is_up()) {
         if (back) {
-            tell_unreachable(sender, item.from, item.to);
-        } else if (!arrive(receiver, item.from, item.to, item.bytes)) {
+            tell_unreachable(sender, item.what.from, item.what.to);
+        } else if (!arrive(receiver, item.what)) {
             const time_point told = network_.links().arrival(receiver.index, sender.index);
             item.sent = shared().now;
             return shared().schedule(told, event_kind::unreachable, what.target);

@@ -32,20 +32,19 @@ public:
 
 private:
     struct in_flight {
-        address from;
-        address to;
+        received_datagram what;
         std::uint32_t sender = 0;  // machines
         std::uint32_t receiver = 0;
-        std::string bytes;
         const char* fate = "arrives";  // in the record
         time_point sent{};             // it, or the answer to it
     };
 
     core& shared() const noexcept;
-    void fly(machine& sender, machine& receiver, const address& from, const address& to,
-             const std::string& bytes, duration longer, const char* fate);
+    void fly(machine& sender, machine& receiver, const received_datagram& what, duration longer,
+             const char* fate);
     void see(const in_flight& item, bool back, bool arrives);
-    bool arrive(machine& at, const address& from, const address& to, const std::string& bytes);
+    bool arrive(machine& at, const received_datagram& what);
+    static void tell(const descriptor& to, const received_datagram& what, datagram_facts& facts);
     void tell_unreachable(machine& sender, const address& from, const address& to);
 
     network& network_;

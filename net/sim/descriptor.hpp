@@ -20,7 +20,10 @@ struct connection;
 /// A datagram in a socket's queue.
 struct received_datagram {
     address from;
+    address to;
     std::string bytes;
+    std::uint8_t traffic_class = 0;
+    time_point at{};  // when it arrived
 };
 
 /// What an attempt at an operation says when it has to wait; below every -errno.
@@ -44,6 +47,11 @@ struct descriptor {
     bool v6_only = false;
     bool no_delay = false;
     bool reset_on_close = false;
+    bool free_bind = false;
+    bool tells_local = false;  // of received datagrams; the following two also
+    bool tells_ecn = false;
+    bool tells_time = false;
+    std::uint8_t traffic_class = 0;
     std::size_t send_buffer = usual_buffer;
     std::size_t receive_buffer = usual_buffer;
     std::size_t window = usual_window;
@@ -79,5 +87,10 @@ struct descriptor {
         return six ? address_family::ipv6 : address_family::ipv4;
     }
 };
+
+/// A connect is not told which link is meant.
+inline bool lacks_zone(const descriptor& from, const address& to) noexcept {
+    return is_link_local(to) && to.scope == 0 && !is_link_local(from.local);
+}
 
 }  // namespace anel::sim

@@ -7,11 +7,28 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace anel::sim {
+
+namespace {
+
+// fe80::1%eth0
+std::optional<endpoint> zoned_literal(std::string_view host) noexcept {
+    const std::size_t percent = std::min(host.find('%'), host.size());
+    const std::string_view zone = host.substr(percent);
+    const std::uint32_t scope = zone == "%lo" ? index_of_lo : zone == "%eth0" ? index_of_eth0 : 0;
+    const auto plain = endpoint::parse_host(host.substr(0, percent), 0);
+    if (scope == 0 || !plain || !is_link_local(pack(*plain))) return std::nullopt;
+    return endpoint::ipv6(plain->address_bytes(), 0, scope);
+}
+
+}  // namespace
 
 // An answer gives at most name_lookup::capacity addresses, as the real one does.
 void machine_backend::answer(operation& op) {
@@ -22,6 +39,11 @@ void machine_backend::answer(operation& op) {
     };
     if (core_.happens(fault::lookup_failed)) return failed(EAI_AGAIN);
     if (!question.host) return failed(EAI_NONAME);
+    if (const auto zoned = zoned_literal(question.host)) {
+        question.addresses[0] = to_socket_address(*zoned);
+        question.count = 1;
+        return complete(op, 0);
+    }
     const std::vector<address>* found = network_.addresses_of(question.host);
     if (!found || found->empty()) return failed(EAI_NONAME);
     std::vector<address> answers = *found;
@@ -34,7 +56,8 @@ void machine_backend::answer(operation& op) {
     question.count = 0;
     for (const address& each : answers) {
         if (question.count == name_lookup::capacity) break;
-        question.addresses[question.count++] = to_socket_address(unpack(each));
+        question.addresses[question.count++] =
+            to_socket_address(unpack(as_seen(each.family, each)));
     }
     complete(op, 0);
 }

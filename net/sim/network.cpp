@@ -19,6 +19,20 @@ constexpr std::uint16_t port_first = 32'768;
 constexpr std::uint16_t port_last = 60'999;
 constexpr duration linger_time = 60s;
 
+// An IPv6 socket speaks IPv4 unless it is bound to an IPv6 address, and nothing else when it is
+// bound to a mapped one.
+std::int32_t reachable(const descriptor& from, const address& to) noexcept {
+    if (from.family() == address_family::ipv6 && to.family == address_family::ipv4) {
+        const bool is_six = from.bound && from.local.family == address_family::ipv6;
+        if (from.v6_only || (is_six && !is_any(from.local))) return -ENETUNREACH;
+    }
+    if (from.bound && from.local.family != to.family && to.family == address_family::ipv6) {
+        return -EAFNOSUPPORT;
+    }
+    const bool elsewhere = is_link_local(to) && to.scope != 0 && to.scope != index_of_eth0;
+    return elsewhere ? -ENETUNREACH : 0;
+}
+
 }  // namespace
 
 network::network(std::uint64_t seed, const world_options& options)
@@ -49,13 +63,17 @@ std::optional<address> network::source_for(const machine& here, const address& t
     for (const address& own : here.addresses) {
         if (own.family != to.family) continue;
         if (same_ip(own, to)) return own;  // to oneself, from oneself
-        if (!first) first = &own;
+        // Link-local ones go with each other.
+        const bool better = first && is_link_local(*first) != is_link_local(to) &&
+                            is_link_local(own) == is_link_local(to);
+        if (!first || better) first = &own;
     }
     return first ? std::optional(*first) : std::nullopt;
 }
 
 std::int32_t network::choose_local(descriptor& which, const address& to) {
     const machine& here = which.home->host();
+    if (const std::int32_t error = reachable(which, to)) return error;
     const auto source = source_for(here, to);
     if (!source) return -ENETUNREACH;
     if (!which.bound) {
@@ -66,13 +84,14 @@ std::int32_t network::choose_local(descriptor& which, const address& to) {
         which.bound = true;
         return 0;
     }
-    // A datagram socket stays open to everybody; a stream now has the one address.
-    if (is_any(which.local) && which.is_stream()) {
-        const std::uint16_t port = which.local.port;
-        which.local = *source;
-        which.local.port = port;
-    }
     return 0;
+}
+
+void network::settle_local(descriptor& which, const address& to) const noexcept {
+    if (!is_any(which.local)) return;
+    const std::uint16_t port = which.local.port;
+    which.local = source_for(which.home->host(), to).value_or(which.local);
+    which.local.port = port;
 }
 
 std::uint16_t network::free_port(const descriptor& which, address wanted) {

@@ -44,6 +44,8 @@ public:
                                                     const address& to) const noexcept;
     /// Gives a socket an address before its first packet to `to`. Returns 0 or -errno.
     std::int32_t choose_local(descriptor& which, const address& to);
+    /// Connected, a socket that was bound to every address has the one that leads to `to`.
+    void settle_local(descriptor& which, const address& to) const noexcept;
     /// A port nobody uses on the host of `which`; 0: there is none.
     std::uint16_t free_port(const descriptor& which, address wanted);
     void linger(machine& at, const address& name);

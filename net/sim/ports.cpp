@@ -75,8 +75,11 @@ void machine_backend::close(descriptor& at) {
 
 std::int32_t machine_backend::perform(operation& op) {
     if (op.code == opcode::open_socket) {
+        const auto kind = static_cast<socket_kind>(op.flags);
+        const bool has = kind != socket_kind::unix_datagram && kind != socket_kind::unix_seqpacket;
+        if (!has) return -EOPNOTSUPP;
         if (core_.happens(fault::no_descriptors)) return -EMFILE;
-        const descriptor* made = make_descriptor(static_cast<socket_kind>(op.flags));
+        const descriptor* made = make_descriptor(kind);
         return made ? made->fd : -EMFILE;
     }
     if (op.code == opcode::identify_path || op.code == opcode::remove_path) return file_call(op);
@@ -96,9 +99,16 @@ std::int32_t machine_backend::perform(operation& op) {
             if (static_cast<shutdown_side>(op.flags) != shutdown_side::send) at->deaf = true;
             retry(*at, 0);
             return at->has_peer ? 0 : -ENOTCONN;
+        case opcode::send_now: {
+            if (!at->is_stream()) return -EOPNOTSUPP;
+            operation send(opcode::send, op.fd, op.data, op.size);
+            const std::int32_t sent = try_now(send);
+            return sent == would_wait ? -EAGAIN : sent;
+        }
         case opcode::close: close(*at); return 0;
         case opcode::give_up: return 1;  // a number that means something on this host alone
         case opcode::take_over: return 0;
+        case opcode::inspect: inspect(*at, *static_cast<descriptor_facts*>(op.data)); return 0;
         default: return -EOPNOTSUPP;
     }
 }
@@ -124,6 +134,12 @@ bool machine_backend::is_taken(const descriptor& which, const address& wanted) c
                        });
 }
 
+bool machine_backend::has(const address& which) const noexcept {
+    return is_loopback(which) ||
+           std::any_of(host_.addresses.begin(), host_.addresses.end(),
+                       [&](const address& own) { return same_ip(own, which); });
+}
+
 std::int32_t machine_backend::bind(descriptor& at, const socket_address& wanted) {
     const auto parsed = from_socket_address(wanted);
     if (!parsed) return -EINVAL;
@@ -133,9 +149,13 @@ std::int32_t machine_backend::bind(descriptor& at, const socket_address& wanted)
     }
     if (parsed->is_unix() || parsed->family() != at.family()) return -EAFNOSUPPORT;
     address local = on_the_wire(pack(*parsed));
-    const bool mine = is_any(local) || is_loopback(local) ||
-                      std::any_of(host_.addresses.begin(), host_.addresses.end(),
-                                  [&](const address& own) { return same_ip(own, local); });
+    if (at.v6_only && local.family == address_family::ipv4) return -EINVAL;
+    if (is_link_local(local)) {
+        if (local.scope == 0) return -EINVAL;
+        if (local.scope > index_of_eth0) return -ENODEV;
+        if (local.scope == index_of_lo) return -EADDRNOTAVAIL;
+    }
+    const bool mine = at.free_bind || is_any(local) || has(local);
     if (!mine) return -EADDRNOTAVAIL;
     if (local.port == 0) {
         local.port = network_.free_port(at, local);
@@ -234,6 +254,20 @@ std::int32_t machine_backend::peer_address(const descriptor& at, socket_address&
     return 0;
 }
 
+void machine_backend::inspect(const descriptor& at, descriptor_facts& facts) const {
+    facts = {};
+    facts.what = descriptor_facts::file::socket;
+    facts.by =
+        at.is_stream() ? descriptor_facts::transfer::stream : descriptor_facts::transfer::datagram;
+    facts.addresses = at.family() == address_family::ipv6 ? descriptor_facts::family::ipv6
+                                                          : descriptor_facts::family::ipv4;
+    if (at.is_unix()) facts.addresses = descriptor_facts::family::unix_path;
+    facts.listens = at.listening;
+    facts.traffic_class = at.traffic_class;
+    socket_address peer;
+    facts.connected = peer_address(at, peer) == 0;
+}
+
 std::int32_t machine_backend::set_option(descriptor& at, const operation& op) {
     const auto bytes = [&](std::size_t least) {
         return std::clamp<std::size_t>(2 * op.size, least, buffer_max);
@@ -251,6 +285,34 @@ std::int32_t machine_backend::set_option(descriptor& at, const operation& op) {
             at.receive_buffer = at.window = bytes(receive_buffer_min);
             return 0;
         case socket_option::linger_reset: at.reset_on_close = op.size != 0; return 0;
+        case socket_option::ecn: at.tells_ecn = op.size != 0; return 0;
+        case socket_option::receive_time: at.tells_time = op.size != 0; return 0;
+        case socket_option::traffic_class:
+            at.traffic_class = static_cast<std::uint8_t>(op.size);
+            return 0;
+        case socket_option::local_address: at.tells_local = op.size != 0; return 0;
+        case socket_option::free_bind: at.free_bind = op.size != 0; return 0;
+        case socket_option::keep_alive: return op.size == 0 ? 0 : -EOPNOTSUPP;
+        case socket_option::user_timeout: return op.size == 0 ? 0 : -EOPNOTSUPP;
+        // Hints, which change when packets go and not what arrives.
+        case socket_option::quick_ack:
+        case socket_option::port_at_connect:
+        case socket_option::hop_limit:
+        case socket_option::join_datagrams:  // none are
+        case socket_option::fast_open:
+        case socket_option::fast_open_queue:
+        case socket_option::defer_accept: return 0;
+        // Without them a program would wait for ever for what never comes.
+        case socket_option::keep_alive_idle:
+        case socket_option::keep_alive_interval:
+        case socket_option::keep_alive_probes:
+        case socket_option::broadcast:
+        case socket_option::multicast_hop_limit:
+        case socket_option::multicast_loop:
+        case socket_option::multicast_interface:
+        case socket_option::join_group:
+        case socket_option::leave_group:
+        case socket_option::interface: return -EOPNOTSUPP;
     }
     return -EINVAL;
 }

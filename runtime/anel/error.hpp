@@ -120,6 +120,26 @@ private:
 
 namespace detail {
 
+/// finish(), with a failure returned instead of thrown.
+template <awaitable A>
+result<awaited_t<A>> finish_as_result(A& inner) {
+    using value_type = awaited_t<A>;
+    if constexpr (requires { inner.try_finish(); }) {
+        return inner.try_finish();  // an operation: no exception is made and caught
+    } else {
+        try {
+            if constexpr (std::is_void_v<value_type>) {
+                inner.finish();
+                return {};
+            } else {
+                return inner.finish();
+            }
+        } catch (const std::system_error& error) {
+            return result<value_type>::failure(error.code());
+        }
+    }
+}
+
 template <awaitable A>
 class result_wait {
 public:
@@ -128,22 +148,7 @@ public:
     explicit result_wait(A inner) : inner_(std::move(inner)) {}
     bool start(cancel_scope& scope, frame& caller) { return inner_.start(scope, caller); }
 
-    result<value_type> finish() {
-        if constexpr (requires { inner_.try_finish(); }) {
-            return inner_.try_finish();  // an operation: no exception is made and caught
-        } else {
-            try {
-                if constexpr (std::is_void_v<value_type>) {
-                    inner_.finish();
-                    return {};
-                } else {
-                    return inner_.finish();
-                }
-            } catch (const std::system_error& error) {
-                return result<value_type>::failure(error.code());
-            }
-        }
-    }
+    result<value_type> finish() { return finish_as_result(inner_); }
 
 private:
     A inner_;

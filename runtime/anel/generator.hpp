@@ -54,7 +54,10 @@ public:
 
 private:
     explicit async_generator(std::coroutine_handle<promise_type> handle) noexcept
-        : handle_(handle) {}
+        : handle_(handle) {
+        static_assert(detail::fits_a_frame<promise_type>,
+                      "anel: what a generator yields is aligned to two pointers at most");
+    }
 
     std::coroutine_handle<promise_type> handle_;
 };
@@ -63,9 +66,7 @@ template <class T>
 class async_generator<T>::promise_type : public detail::task_promise {
 public:
     async_generator get_return_object() noexcept {
-        const auto self = std::coroutine_handle<promise_type>::from_promise(*this);
-        handle = self;
-        return async_generator(self);
+        return async_generator(std::coroutine_handle<promise_type>::from_promise(*this));
     }
     void return_void() noexcept {}
 

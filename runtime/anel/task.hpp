@@ -150,7 +150,8 @@ public:
 private:
     friend promise_type;
     explicit task(std::coroutine_handle<promise_type> handle) noexcept : handle_(handle) {
-        handle.promise().handle = handle;
+        static_assert(detail::fits_a_frame<promise_type>,
+                      "anel: the result of a task is aligned to two pointers at most");
     }
 
     std::coroutine_handle<promise_type> handle_;

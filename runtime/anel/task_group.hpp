@@ -69,10 +69,7 @@ public:
     };
 
     spawned() noexcept = default;
-    handle_type get_return_object() noexcept {
-        handle = std::coroutine_handle<spawned>::from_promise(*this);
-        return handle_type{this};
-    }
+    handle_type get_return_object() noexcept { return handle_type{this}; }
     static std::suspend_always initial_suspend() noexcept { return {}; }
     struct final_awaiter {
         static bool await_ready() noexcept { return false; }

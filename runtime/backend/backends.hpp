@@ -10,7 +10,7 @@
 namespace anel::detail {
 
 /// Errors  io_error when the system does not let it start.
-std::unique_ptr<backend> make_uring_backend(const backend_options& options);
+std::unique_ptr<backend> make_uring_backend(const backend_options& options, has_host hosted);
 std::unique_ptr<backend> make_epoll_backend(const backend_options& options);
 std::unique_ptr<backend> make_poll_backend(const backend_options& options);
 

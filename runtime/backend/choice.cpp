@@ -15,12 +15,12 @@ namespace anel::detail {
 namespace {
 
 #ifndef ANEL_HAVE_IO_URING
-std::unique_ptr<backend> uring_or_throw(const backend_options&) {
+std::unique_ptr<backend> uring_or_throw(const backend_options&, has_host) {
     throw_errno(ENOSYS, "io_uring_setup", "(this build has no io_uring)");
 }
 #else
-std::unique_ptr<backend> uring_or_throw(const backend_options& options) {
-    return make_uring_backend(options);
+std::unique_ptr<backend> uring_or_throw(const backend_options& options, has_host hosted) {
+    return make_uring_backend(options, hosted);
 }
 #endif
 
@@ -34,9 +34,9 @@ std::unique_ptr<backend> epoll_or_throw(const backend_options& options) {
 }
 #endif
 
-std::unique_ptr<backend> make_named(const backend_options& options) {
+std::unique_ptr<backend> make_named(const backend_options& options, has_host hosted) {
     switch (options.kind) {
-        case backend_kind::io_uring: return uring_or_throw(options);
+        case backend_kind::io_uring: return uring_or_throw(options, hosted);
         case backend_kind::epoll: return epoll_or_throw(options);
         case backend_kind::sim: throw_errno(EOPNOTSUPP, "sim", "(only a sim::world makes one)");
         default: return make_poll_backend(options);
@@ -56,16 +56,16 @@ backend_kind kind_from_environment() {
 
 }  // namespace
 
-std::unique_ptr<backend> make_backend(const backend_options& options) {
+std::unique_ptr<backend> make_backend(const backend_options& options, has_host hosted) {
     backend_options wanted = options;
     if (wanted.kind == backend_kind::automatic) wanted.kind = kind_from_environment();
-    if (wanted.kind != backend_kind::automatic) return make_named(wanted);
+    if (wanted.kind != backend_kind::automatic) return make_named(wanted, hosted);
 
     std::string reason;
     for (const auto kind : {backend_kind::io_uring, backend_kind::epoll}) {
         try {
             wanted.kind = kind;
-            auto made = make_named(wanted);
+            auto made = make_named(wanted, hosted);
             made->set_reason(std::move(reason));
             return made;
         } catch (const std::exception& error) {

@@ -85,6 +85,8 @@ struct unread_bytes {
     [[nodiscard]] bool in_use() const noexcept {
         return armed || chunkless || ended || first != none || spill;
     }
+    /// Whether there is anything to give: bytes, or the end.
+    [[nodiscard]] bool holds_any() const noexcept { return first != none || ended || spill; }
     /// Whether so much is unread that no more is to be received.
     [[nodiscard]] bool full() const noexcept {
         return queued >= queue_max || (spill && spill->left() >= spill_max);
@@ -112,8 +114,7 @@ public:
     /// Errors  std::bad_alloc.
     unread_bytes& of(int fd) {
         const auto index = static_cast<std::size_t>(fd);
-        if (pieces_.empty()) pieces_.resize(chunk_pool::chunks_max);
-        if (index >= by_fd_.size()) by_fd_.resize(index + index / 2 + 16);
+        if (index >= by_fd_.size()) grow(index);
         return by_fd_[index];
     }
     /// Null when the descriptor never had one.
@@ -145,6 +146,11 @@ public:
     [[nodiscard]] bool crowded() const noexcept { return queued_ >= chunk_pool::chunks_max / 4; }
 
 private:
+    void grow(std::size_t index) {
+        pieces_.resize(chunk_pool::chunks_max);
+        by_fd_.resize(index + index / 2 + 16);
+    }
+
     std::vector<unread_bytes> by_fd_;
     std::vector<piece> pieces_;
     unsigned queued_ = 0;  // unread pieces of all descriptors

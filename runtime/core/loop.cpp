@@ -13,10 +13,6 @@
 #include <algorithm>
 #include <utility>
 
-#if __has_include("anel_gdb_script.hpp")
-#include "anel_gdb_script.hpp"  // in the program's debug information: commands for gdb
-#endif
-
 namespace anel::detail {
 
 loop::loop(std::unique_ptr<detail::backend> with)
@@ -196,6 +192,31 @@ step_result loop::run_once() {
     return {sleep ? timers_.next_deadline() : time_point::min(), spent_};
 }
 
+// What is there is collected first: the host knows that there is something. Whatever ran may have
+// begun operations, so a look at the backend comes last.
+void loop::step_as_guest(const bool& finished) {
+    if (running_) rule_broken("a task makes the loop step that runs it", nullptr);
+    check_process();
+    const time_point end = after(now(), turn_time);
+    collect();
+    running_ = true;
+    frame_pool* outer = frame_pool::install(frames_.get());
+    do {
+        run_turn(ready_);
+        if (finished) break;
+        take_posted();
+        collect_until(time_point::min());
+    } while (!ready_.empty() && now() < end);
+    frame_pool::install(outer);
+    running_ = false;
+    if (mailbox_) (void)mailbox_->may_sleep();  // else next_step() sees why not
+}
+
+time_point loop::next_step() noexcept {
+    if (!ready_.empty() || (mailbox_ && mailbox_->filled())) return time_point::min();
+    return std::min(timers_.next_deadline(), backend_->due());
+}
+
 // Sleeping and being woken costs some 30 us between processors, more than what many a reply takes
 // to come. Where nothing comes in time, again and again, it is tried ever more rarely: after 2, 6
 // ... 62 sleeps.
@@ -227,12 +248,13 @@ void loop::drive(frame& first) {
         counters_.resumes += 1;
         spent_ += 1;
         running_frame_.store(at, std::memory_order_relaxed);
-        at->handle.resume();
-        if (spawned* ended = std::exchange(retired_, nullptr)) {
+        std::coroutine_handle<frame>::from_promise(*at).resume();  // see fits_a_frame
+        if (retired_) {
+            spawned* const ended = std::exchange(retired_, nullptr);
             running_frame_.store(nullptr, std::memory_order_relaxed);
             if constexpr (recorded) note_end(*ended->scope);
             task_group& group = *ended->group_;
-            ended->handle.destroy();
+            std::coroutine_handle<spawned>::from_promise(*ended).destroy();
             group.child_ended();
             return;
         }

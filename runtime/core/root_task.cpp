@@ -2,6 +2,10 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/core/root_task.hpp"
 
+#if __has_include("anel_gdb_script.hpp")
+#include "anel_gdb_script.hpp"  // in the program's debug information: commands for gdb
+#endif
+
 namespace anel::detail {
 
 /// What the outermost task returns to: not a coroutine of the library, so that its end is seen.
@@ -10,10 +14,7 @@ struct root_task::outermost {
         bool ended = false;
         std::exception_ptr error;
 
-        outermost get_return_object() noexcept {
-            handle = std::coroutine_handle<promise_type>::from_promise(*this);
-            return outermost{this};
-        }
+        outermost get_return_object() noexcept { return outermost{this}; }
         static std::suspend_always initial_suspend() noexcept { return {}; }
         std::suspend_always final_suspend() noexcept {
             ended = true;
@@ -46,7 +47,7 @@ root_task::~root_task() {
     auto& first = *static_cast<outermost::promise_type*>(promise_);
     ANEL_ASSERT(first.ended);
     if (scope_.owner().listed() == &scope_) scope_.owner().list(nullptr);
-    first.handle.destroy();
+    std::coroutine_handle<outermost::promise_type>::from_promise(first).destroy();
 }
 
 const bool& root_task::ended() const noexcept {

@@ -36,11 +36,17 @@ public:
     epoll_poller& operator=(const epoll_poller&) = delete;
     ~epoll_poller() { ::close(epoll_); }
 
-    int watch(int fd, bool, bool) noexcept {
+    [[nodiscard]] int descriptor() const noexcept { return epoll_; }
+
+    int watch(int fd, wanted_of what) noexcept {
         epoll_event event{};
-        event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+        event.events = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+        if (what.writing) event.events |= EPOLLOUT;
         event.data.fd = fd;
-        return ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
+        if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0) return 0;
+        // It is known: to be written to as well now, or borrowed and then adopted.
+        if (errno == EEXIST && ::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event) == 0) return 0;
+        return -errno;
     }
 
     // close() would do it too, unless the descriptor was duplicated, into a child process say.
@@ -55,7 +61,7 @@ public:
             const bool bad = (events & (EPOLLHUP | EPOLLERR)) != 0;
             const bool ended = bad || (events & (EPOLLRDHUP | EPOLLPRI)) != 0;
             tell(events_[i].data.fd, (events & EPOLLIN) != 0 || ended,
-                 (events & EPOLLOUT) != 0 || bad, ended);
+                 (events & EPOLLOUT) != 0 || bad, ended, static_cast<int>(events));
         }
         return true;
     }

@@ -26,8 +26,12 @@ public:
 
     explicit poll_poller(int waker) { set_.push_back({waker, POLLIN, 0}); }
 
-    int watch(int fd, bool reading, bool writing) {
-        const auto wanted = static_cast<short>((reading ? POLLIN : 0) | (writing ? POLLOUT : 0));
+    [[nodiscard]] static int descriptor() noexcept { return -1; }
+
+    int watch(int fd, wanted_of what) {
+        const auto wanted =
+            static_cast<short>((what.reading ? POLLIN : 0) | (what.writing ? POLLOUT : 0) |
+                               (what.urgent ? POLLPRI : 0));
         const auto index = static_cast<std::size_t>(fd);
         if (index >= place_.size()) place_.resize(index + index / 2 + 16, absent);
         if (place_[index] == absent) {
@@ -69,7 +73,7 @@ public:
             count -= 1;
             const bool bad = (entry.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
             tell(entry.fd, (entry.revents & POLLIN) != 0 || bad,
-                 (entry.revents & POLLOUT) != 0 || bad, bad);
+                 (entry.revents & POLLOUT) != 0 || bad, bad, entry.revents);
         }
         return true;
     }

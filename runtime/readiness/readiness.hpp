@@ -2,19 +2,25 @@
 //
 // An operation is tried at once, unless the last one showed that there is nothing; if the kernel
 // would wait it is parked at its descriptor, and tried again when the poller says so. One reader
-// and one writer per descriptor. The operation means exactly what it means on io_uring.
+// and one writer per descriptor, and any number of polls, which are tried with poll(2). The
+// operation means exactly what it means on io_uring.
 //
 // `Poller` has
-//   int watch(int fd, bool reading, bool writing)    what is wanted of fd now; 0 or -errno
+//   int watch(int fd, wanted_of what)                what is wanted of fd now; 0 or -errno
 //   void forget(int fd)                              fd is about to be closed, or to go
-//   bool wait(time_point until, time_point now, F)   calls F(fd, readable, writable, hung_up);
-//                                                    false: interrupted, nothing was called
-//   static constexpr bool edges                      watch() is needed only once per descriptor
+//   bool wait(time_point until, time_point now, F)   calls F(fd, readable, writable, hung_up, told)
+//                                                    with what poll(2) would tell, also when it is
+//                                                    urgent data alone; false: interrupted,
+//                                                    nothing was called
+//   int descriptor() const                           can be read when wait() has news; -1: none can
+//   static constexpr bool edges                      watch() tells what is wanted for good
 // SPDX-License-Identifier: MIT
 #pragma once
 
 #include "runtime/backend/chunk_pool.hpp"
 #include "runtime/backend/kernel_backend.hpp"
+
+#include <poll.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -33,6 +39,14 @@ inline bool wait_failed(const char* call) noexcept {
     return errno != EINTR;
 }
 
+/// What is waited for at a descriptor.
+struct wanted_of {
+    bool reading = false;
+    bool writing = false;
+    bool urgent = false;
+    [[nodiscard]] bool any() const noexcept { return reading || writing || urgent; }
+};
+
 template <class Poller>
 class readiness final : public kernel_backend {
 public:
@@ -45,8 +59,9 @@ public:
         const bool goes = op.code == opcode::close || op.code == opcode::give_up;
         if (goes && static_cast<std::size_t>(op.fd) < slots_.size()) {
             slot& place = slots_[static_cast<std::size_t>(op.fd)];
-            ANEL_ASSERT(place.parked[0] == nullptr);  // cancelled and awaited before a close
-            ANEL_ASSERT(place.parked[1] == nullptr);
+            const bool waits = place.parked[0] || place.parked[1] || polls_at(op.fd);
+            const bool nobody_waits_on_a_descriptor_that_goes = !waits;
+            ANEL_ASSERT(nobody_waits_on_a_descriptor_that_goes);
             if (!Poller::edges || place.watched) poller_.forget(op.fd);
             place = slot{};
         }
@@ -54,7 +69,7 @@ public:
         if (result >= 0 && (op.code == opcode::open_socket || op.code == opcode::take_over)) {
             const auto made = static_cast<socket_kind>(op.flags);
             const int fd = op.code == opcode::take_over ? op.fd : result;
-            if (made == socket_kind::tcp4 || made == socket_kind::tcp6) is_internet(fd);
+            is_new(fd, made == socket_kind::tcp4 || made == socket_kind::tcp6);
         }
         return result;
     }
@@ -62,7 +77,7 @@ public:
     bool start(operation& op) noexcept override {
         try {
             if (op.code == opcode::recv_chunk) (void)chunks();  // fails here, or never
-            const std::int32_t result = try_or_park(op);
+            const std::int32_t result = op.code == opcode::poll ? poll(op) : try_or_park(op);
             if (result != would_wait) return finished_inline(op, result);
         } catch (const std::bad_alloc&) {
             return finished_inline(op, -ENOMEM);
@@ -74,8 +89,13 @@ public:
     void stop(operation& op) noexcept override {
         if (needs_helper(op.code)) return stop_helper(op);
         slot& place = slot_of(op.fd);
-        ANEL_ASSERT(place.parked[is_outgoing(op.code)] == &op);
-        unpark(op, place);
+        if (op.code == opcode::poll) {
+            const bool found = polls_[static_cast<std::size_t>(op.fd)].remove(op);
+            ANEL_ASSERT(found);
+        } else {
+            ANEL_ASSERT(place.parked[is_outgoing(op.code)] == &op);
+            unpark(op, place);
+        }
         watch(op.fd, place);
         op.result = -ECANCELED;
         ended_.push(op);
@@ -88,9 +108,9 @@ public:
         if (!numb_.empty() && now() >= numb_until_) retry_.splice(numb_);
         if (!numb_.empty()) until = std::min(until, numb_until_);
         if (!ended_.empty() || !retry_.empty()) until = time_point::min();
-        const auto tell = [this](int fd, bool readable, bool writable, bool hung_up) {
+        const auto tell = [this](int fd, bool readable, bool writable, bool hung_up, int told) {
             if (fd == waker_.descriptor()) return woken();
-            on_ready(fd, readable, writable, hung_up);
+            on_ready(fd, readable, writable, hung_up, told);
         };
         // Interrupted by a signal, or by the kernel itself while it tears down a ring that the
         // process had: it is not over.
@@ -101,6 +121,12 @@ public:
         finished(ended_, done);
     }
 
+    [[nodiscard]] int pollable_descriptor() const noexcept override { return poller_.descriptor(); }
+    [[nodiscard]] time_point due() noexcept override {
+        const bool has_chunk = !chunkless_.empty() && chunks().any_free();
+        if (!ended_.empty() || !retry_.empty() || has_chunk) return time_point::min();
+        return numb_.empty() ? never : numb_until_;
+    }
     [[nodiscard]] backend_kind kind() const noexcept override { return kind_; }
 
 private:
@@ -111,6 +137,7 @@ private:
         bool internet = false;      // a TCP socket: only there a short read means that it is empty
         bool hung_up = false;       // an end, an error or urgent data: then not even there
         bool watched = false;       // with edges: the poller knows the descriptor
+        bool watched_out = false;   // … and tells when it can be written to
         std::int32_t late_error = 0;  // for the next receive: it came after the last of a batch
     };
 
@@ -150,11 +177,53 @@ private:
         return slots_[index];
     }
 
-    // Without memory for it the socket is read with one call more.
-    void is_internet(int fd) noexcept {
+    // The number may have been that of a descriptor which its owner closed without a word. Without
+    // memory for it the socket is read with one call more.
+    void is_new(int fd, bool internet) noexcept {
+        if (!internet && static_cast<std::size_t>(fd) >= slots_.size()) return;
         try {
-            slot_of(fd).internet = true;
+            slot& place = slot_of(fd);
+            place = slot{};
+            place.internet = internet;
         } catch (const std::bad_alloc&) {}
+    }
+
+    // Returns 0, -errno or would_wait. Errors: std::bad_alloc.
+    std::int32_t poll(operation& op) {
+        made_calls(1);
+        const std::int32_t told = attempt(op);
+        if (told != would_wait) return told;
+        slot& place = slot_of(op.fd);
+        const auto index = static_cast<std::size_t>(op.fd);
+        if (index >= polls_.size()) polls_.resize(index + index / 2 + 16);
+        polls_[index].push(op);
+        int error = -ENOMEM;
+        try {
+            error = watch(op.fd, place);
+        } catch (const std::bad_alloc&) {}
+        if (error == 0) return would_wait;
+        (void)polls_[index].remove(op);
+        return error;
+    }
+
+    // The first that waits at `fd`; null: none does.
+    [[nodiscard]] const suspension* polls_at(int fd) const noexcept {
+        const auto index = static_cast<std::size_t>(fd);
+        return index < polls_.size() ? polls_[index].front() : nullptr;
+    }
+
+    // The poller's word counts. A file may tell of a change once, to whoever asks first, as
+    // /proc/self/mounts does: to ask again would be to lose it.
+    void advance_polls(int fd, int told) noexcept {
+        if (!polls_at(fd)) return;
+        op_queue& waiting = polls_[static_cast<std::size_t>(fd)];
+        op_queue asked;
+        asked.splice(waiting);
+        while (suspension* first = asked.pop()) {
+            auto& op = static_cast<operation&>(*first);
+            op.result = answer_to(op, told);
+            (op.result == would_wait ? waiting : ended_).push(op);
+        }
     }
 
     // A TCP stream that gave less than was asked for is empty: the next try would only be told to
@@ -177,8 +246,8 @@ private:
         made_calls(done.calls, done.bytes);
         if (lending && result <= 0) give_back(op.data);
         if (result == had_its_share) return retry_later(op, place);
-        if (op.code == opcode::accept && result >= 0 && place.internet) {
-            is_internet(result);  // may move the slots: `place` is not used after it
+        if (op.code == opcode::accept && result >= 0) {
+            is_new(result, place.internet);  // may move the slots: `place` is not used after it
             return result;
         }
         const bool stream =
@@ -214,10 +283,11 @@ private:
         return op.data != nullptr;
     }
 
-    void on_ready(int fd, bool readable, bool writable, bool hung_up) noexcept {
+    void on_ready(int fd, bool readable, bool writable, bool hung_up, int told) noexcept {
         slot_of(fd).hung_up |= hung_up;
         if (readable) advance_parked(slot_of(fd), 0);
         if (writable) advance_parked(slot_of(fd), 1);
+        advance_polls(fd, told);
         if (Poller::edges) return;
         if (hung_up) pause_those_told_in_vain(slot_of(fd));
         watch(fd, slot_of(fd));
@@ -270,23 +340,39 @@ private:
         retry_.splice(again);
     }
 
+    // A TCP socket tells that it can be written to only after it has refused, so with edges it is
+    // asked at once. A datagram socket, a unix stream and a pipe tell it each time that a peer
+    // takes something: a server would be woken by every reply. They are asked from the first
+    // refusal on.
     int watch(int fd, slot& place) {
-        if (Poller::edges && place.watched) return 0;
-        if (Poller::edges) made_calls(1);
+        if (Poller::edges && place.watched && place.watched_out) return 0;
         // An operation in one of the queues is tried again anyway. Asked for it as well, a poller
         // without edges would not sleep.
-        const int error = poller_.watch(fd, place.parked[0] && !place.retry[0],
-                                        place.parked[1] && !place.retry[1]);
+        const auto waits = [&place](std::size_t direction) {
+            return place.parked[direction] && (Poller::edges || !place.retry[direction]);
+        };
+        wanted_of what{waits(0), waits(1) || (Poller::edges && place.internet)};
+        for (const suspension* each = polls_at(fd); each; each = each->next) {
+            const short events = events_of(static_cast<const operation&>(*each));
+            what.reading |= events == POLLIN;
+            what.writing |= events == POLLOUT;
+            what.urgent |= events == POLLPRI;
+        }
+        if (Poller::edges && place.watched && !what.writing) return 0;
+        if (Poller::edges) made_calls(1);
+        const int error = poller_.watch(fd, what);
         place.watched = error == 0;
+        place.watched_out = error == 0 && what.writing;
         return error;
     }
 
     backend_kind kind_;
     Poller poller_;
     std::vector<slot> slots_;
-    op_queue retry_;      // parked, and to be tried again without waiting
-    op_queue chunkless_;  // parked, and to be tried again once a chunk has come back
-    op_queue numb_;       // parked, and to be tried again after a pause
+    std::vector<op_queue> polls_;  // that wait, by descriptor
+    op_queue retry_;               // parked, and to be tried again without waiting
+    op_queue chunkless_;           // parked, and to be tried again once a chunk has come back
+    op_queue numb_;                // parked, and to be tried again after a pause
     time_point numb_until_{};
 };
 

@@ -5,7 +5,7 @@
 #include <anel/error.hpp>
 
 #include "runtime/core/root_task.hpp"
-#include "runtime/start/deadlock.hpp"
+#include "runtime/start/root_run.hpp"
 #include "runtime/start/signal_hub.hpp"
 #include "runtime/start/trace_file.hpp"
 #include "runtime/start/watch.hpp"
@@ -61,37 +61,40 @@ std::ostream& operator<<(std::ostream& out, const backend_report& report) {
     return out;
 }
 
-int detail::run_root(task<> root, const run_options& options, version_here) {
-    loop turning(make_backend(options.backend));
-    turning.set_spin(options.spin);
-    signal_hub signals;
-    turning.set_signals(&signals);
-
-    cancel_scope scope;
-    const deadlock_watch deadlocks(turning, signals, scope, options.on_deadlock);
-    std::optional<loop_watch> watching;
+root_run::root_run(task<> root, const run_options& options, has_host hosted)
+    : turning_(make_backend(options.backend, hosted)),
+      deadlocks_(turning_, signals_, scope_, options.on_deadlock) {
+    turning_.set_signals(&signals_);
     if (std::string path = trace_path(options.trace); !path.empty()) {
-        turning.keep_record(std::move(path));
-        write_record(turning);  // so that a file that cannot be written is known now
+        turning_.keep_record(std::move(path));
+        write_record(turning_);  // so that a file that cannot be written is known now
     }
-    if (options.dump_on != 0) turning.keep_ages();
+    if (options.dump_on != 0) turning_.keep_ages();
     if (options.dump_on != 0 || options.stall_after > options.stall_after.zero())
-        watching.emplace(turning, options);
-    root_task first(turning, root_and_signals(std::move(root), scope, signals, options.signals,
-                                              watching ? &*watching : nullptr));
-    turning.run_until(first.ended());
+        watching_.emplace(turning_, options);
+    first_.emplace(turning_, root_and_signals(std::move(root), scope_, signals_, options.signals,
+                                              watching_ ? &*watching_ : nullptr));
+}
 
-    const std::exception_ptr error = first.error();
+int root_run::conclude() {
+    const std::exception_ptr error = first_->error();
     std::exception_ptr not_written;
     try {
-        if (turning.record()) write_record(turning);
+        if (turning_.record()) write_record(turning_);
     } catch (...) {
         not_written = std::current_exception();
     }
-    deadlocks.rethrow();
+    deadlocks_.rethrow();
     if (error && !is_cancel(error)) std::rethrow_exception(error);
     if (not_written) std::rethrow_exception(not_written);  // the program's own error comes first
-    return error ? signals.stopped_by() : 0;
+    return error ? signals_.stopped_by() : 0;
+}
+
+int detail::run_root(task<> root, const run_options& options, version_here) {
+    root_run running(std::move(root), options);
+    running.turning().set_spin(options.spin);
+    running.turning().run_until(running.ended());
+    return running.conclude();
 }
 
 }  // namespace anel

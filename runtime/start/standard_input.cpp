@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include <anel/standard_input.hpp>
 
+#include "runtime/system/standard.hpp"
+
 #include <anel/detail/io.hpp>
 #include <anel/offload.hpp>
 
@@ -9,7 +11,7 @@
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
+#include <cstdint>
 #include <span>
 #include <utility>
 
@@ -38,14 +40,12 @@ task<std::size_t> standard_input::read_more() {
     std::array<char, 4096> buffer;
     std::size_t count = 0;
     if (is_file_) {
-        int error = 0;
         const auto read_file = [&] {
-            const ssize_t got = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-            error = got < 0 ? errno : 0;
-            count = got < 0 ? 0 : static_cast<std::size_t>(got);
+            return read_stream(STDIN_FILENO, buffer.data(), buffer.size());
         };
-        co_await offload(read_file);
-        if (error != 0) throw_errno(error, "read", "standard input");
+        const std::int32_t got = co_await offload(read_file);
+        if (got < 0) throw_errno(-got, "read", "standard input");
+        count = static_cast<std::size_t>(got);
     } else {
         input_wait arrival(buffer);
         count = co_await arrival;

@@ -23,8 +23,17 @@ void make_header(message_batch& batch, std::uint32_t index) noexcept {
     auto* header = new (batch.headers + index * sizeof(counted_message)) counted_message{};
     header->msg_hdr.msg_name = item.address_size > 0 ? item.address : nullptr;
     header->msg_hdr.msg_namelen = item.address_size;
+    if (item.facts) give_control(header->msg_hdr, *item.facts);
     header->msg_hdr.msg_iov = reinterpret_cast<iovec*>(&item.bytes);
     header->msg_hdr.msg_iovlen = 1;
+}
+
+// How many from the next one on can be sent here, at most `most`: all have control data, or none.
+unsigned sendable(const message_batch& batch, unsigned most) noexcept {
+    if (!batch.items[batch.done].facts) return most;
+    unsigned count = 0;
+    while (count < most && can_send_with(*batch.items[batch.done + count].facts)) ++count;
+    return count;
 }
 
 }  // namespace
@@ -34,6 +43,7 @@ std::int32_t receive_batch(operation& op) noexcept {
     for (std::uint32_t i = 0; i < batch.spoiled; ++i) {
         batch.items[i].bytes.size = batch.room;
         batch.items[i].address_size = sizeof batch_item::address;
+        if (batch.items[i].facts) batch.items[i].facts->incoming = true;
         make_header(batch, i);
     }
     batch.spoiled = 0;
@@ -50,6 +60,7 @@ std::int32_t receive_batch(operation& op) noexcept {
         item.bytes.size = header.msg_len;
         item.address_size = header.msg_hdr.msg_namelen;
         item.error = 0;
+        if (item.facts) read_control(header.msg_hdr, *item.facts);
         item.truncated = (header.msg_hdr.msg_flags & MSG_TRUNC) != 0;
     }
     return static_cast<std::int32_t>(batch.count);
@@ -58,12 +69,16 @@ std::int32_t receive_batch(operation& op) noexcept {
 // Goes on after one that failed: the others have nothing to do with it.
 std::int32_t send_batch(operation& op) noexcept {
     auto& batch = *static_cast<message_batch*>(op.data);
-    for (std::uint32_t i = batch.done; i < batch.count; ++i) make_header(batch, i);
+    for (std::uint32_t i = batch.done; i < batch.count; ++i) {
+        if (batch.items[i].facts) batch.items[i].facts->incoming = false;
+        make_header(batch, i);
+    }
     batch.spoiled = std::max(batch.spoiled, batch.count);
     const std::uint32_t most = (op.flags & op_flag::one_by_one) != 0 ? 1 : message_batch::capacity;
     while (batch.done < batch.count) {
-        const int sent = send_datagrams(op.fd, headers_of(batch) + batch.done,
-                                        std::min(most, batch.count - batch.done));
+        const unsigned next = sendable(batch, std::min(most, batch.count - batch.done));
+        const int sent =
+            next == 0 ? -EOPNOTSUPP : send_datagrams(op.fd, headers_of(batch) + batch.done, next);
         if (sent == -EAGAIN) return would_wait;
         if (sent == -EINTR) continue;
         if (sent < 0) batch.failed += 1;

@@ -3,12 +3,17 @@
 // A filter may refuse a call that is younger than itself (ENOSYS, EPERM, EACCES) while the program
 // could do without: then the older calls are made that do the same in two steps.
 // SPDX-License-Identifier: MIT
+#include "runtime/system/broken_pipe.hpp"
+#include "runtime/system/options.hpp"
 #include "runtime/system/plain.hpp"
 
 #include <anel/error.hpp>
 
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
-#include <signal.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -34,38 +39,6 @@ constexpr int kind_flags(blocking mode) {
 }
 
 bool was_refused() noexcept { return errno == ENOSYS || errno == EPERM || errno == EACCES; }
-
-// sendfile(2) has no MSG_NOSIGNAL. Meanwhile SIGPIPE is kept back in this thread, to which alone
-// the system would send it, and taken away.
-class broken_pipe_kept_back {
-public:
-    broken_pipe_kept_back() noexcept {
-        sigemptyset(&pipe_);
-        sigaddset(&pipe_, SIGPIPE);
-        pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-        // Where the program keeps it back too, one may be waiting already: that is not ours.
-        sigset_t waiting;
-        if (kept_back_anyway() && sigpending(&waiting) == 0) {
-            ours_ = sigismember(&waiting, SIGPIPE) == 0;
-        }
-    }
-    broken_pipe_kept_back(const broken_pipe_kept_back&) = delete;
-    broken_pipe_kept_back& operator=(const broken_pipe_kept_back&) = delete;
-    ~broken_pipe_kept_back() {
-        const int error = errno;
-        constexpr timespec at_once{};
-        while (ours_ && ::sigtimedwait(&pipe_, nullptr, &at_once) < 0 && errno == EINTR) continue;
-        if (!kept_back_anyway()) pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-        errno = error;
-    }
-
-private:
-    bool kept_back_anyway() const noexcept { return sigismember(&before_, SIGPIPE) == 1; }
-
-    sigset_t pipe_;
-    sigset_t before_;
-    bool ours_ = true;
-};
 
 // Memory that the system empties in a child of fork(): Linux 4.14. Null where it does not.
 std::atomic<int>* emptied_by_fork() noexcept {
@@ -95,6 +68,17 @@ int accept_socket(int listener, sockaddr* peer, socklen_t* size, blocking mode) 
     return was_refused() ? plain::accept_socket(listener, peer, size, mode) : -errno;
 }
 
+// Nothing else tells whether a file of the kernel's own has a wait queue. Where another epoll
+// cannot be had it is taken for one that has.
+bool can_be_polled(int fd) noexcept {
+    const int probe = ::epoll_create1(EPOLL_CLOEXEC);
+    if (probe < 0) return true;
+    epoll_event event{};
+    const bool refused = ::epoll_ctl(probe, EPOLL_CTL_ADD, fd, &event) < 0 && errno == EPERM;
+    ::close(probe);
+    return !refused;
+}
+
 int make_socket_pair(int (&pair)[2]) noexcept {
     return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
 }
@@ -110,6 +94,58 @@ int send_datagrams(int fd, counted_message* from, unsigned count) noexcept {
     const int sent = ::sendmmsg(fd, from, count, MSG_DONTWAIT | no_signal);
     if (sent >= 0) return sent;
     return was_refused() ? plain::send_datagram(fd, from) : -errno;
+}
+
+namespace {
+
+// The kernel's struct tcp_info as linux/tcp.h has it since 4.9, which cannot be included beside
+// netinet/tcp.h; the C library's ends with `retransmitted`. An older kernel fills less of it.
+struct known_of_connection {
+    std::uint8_t states[8];
+    std::uint32_t rto, ato, snd_mss, rcv_mss, unacked, sacked, lost, retrans, fackets;
+    std::uint32_t last_data_sent, last_ack_sent, last_data_recv, last_ack_recv;
+    std::uint32_t pmtu, rcv_ssthresh, rtt, rttvar, snd_ssthresh, snd_cwnd, advmss, reordering;
+    std::uint32_t rcv_rtt, rcv_space, total_retrans;
+    std::uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;
+    std::uint32_t segs_out, segs_in, notsent_bytes, min_rtt, data_segs_in, data_segs_out;
+    std::uint64_t delivery_rate;
+};
+static_assert(offsetof(known_of_connection, pacing_rate) == 104);
+static_assert(offsetof(known_of_connection, delivery_rate) == 160);
+
+}  // namespace
+
+std::int32_t describe_stream(int fd, stream_facts& facts) noexcept {
+    known_of_connection known{};
+    socklen_t size = sizeof known;
+    if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &known, &size) < 0) return -errno;
+    constexpr std::uint32_t not_measured = UINT32_MAX;  // min_rtt at first
+    facts = {};
+    facts.round_trip_us = known.rtt;
+    facts.round_trip_variance_us = known.rttvar;
+    facts.round_trip_least_us = known.min_rtt == not_measured ? 0 : known.min_rtt;
+    facts.retransmit_after_us = known.rto;
+    facts.last_received_ms = known.last_data_recv;
+    facts.last_sent_ms = known.last_data_sent;
+    facts.segment_size = known.snd_mss;
+    facts.path_mtu = known.pmtu;
+    facts.congestion_window = known.snd_cwnd;
+    facts.unacknowledged = known.unacked;
+    facts.lost = known.lost;
+    facts.retransmitted = known.total_retrans;
+    facts.unsent = known.notsent_bytes;
+    facts.acknowledged = known.bytes_acked;
+    facts.received = known.bytes_received;
+    facts.delivery_rate = known.delivery_rate;
+    return 0;
+}
+
+std::int32_t identify_peer(int fd, process_identity& who) noexcept {
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) return -errno;
+    who = {peer.uid, peer.gid, peer.pid};
+    return 0;
 }
 
 // Nothing is left behind by a process that is killed, unlike a path; but permissions do not guard
@@ -216,6 +252,19 @@ std::int32_t send_uncopied(int socket, int file, std::uint64_t offset, std::size
         sent = ::sendfile(socket, file, &from, size);
     } while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : static_cast<std::int32_t>(sent);
+}
+
+int make_pipe(int (&ends)[2]) noexcept { return ::pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0; }
+
+// The call by its number: glibc has a function for it since 2.36.
+int open_process(int id) noexcept {
+#ifdef SYS_pidfd_open
+    const long fd = ::syscall(SYS_pidfd_open, id, 0U);
+    return fd < 0 ? -errno : static_cast<int>(fd);
+#else
+    (void)id;
+    return -ENOSYS;
+#endif
 }
 
 wake_signal::wake_signal() : reading_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {

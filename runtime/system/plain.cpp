@@ -29,16 +29,21 @@ int accept_socket(int listener, sockaddr* peer, socklen_t* size, blocking mode) 
     return configured(::accept(listener, peer, size), mode);
 }
 
-void make_pipe(int& reading, int& writing) {
-    int ends[2];
-    if (::pipe(ends) < 0) throw_errno(errno, "pipe", {});
-    reading = configured(ends[0], blocking::no);
-    writing = configured(ends[1], blocking::no);
-    if (reading >= 0 && writing >= 0) return;
-    const int error = reading < 0 ? -reading : -writing;
+int make_pipe(int (&ends)[2], blocking mode) noexcept {
+    if (::pipe(ends) < 0) return -errno;
+    const int reading = configured(ends[0], mode);
+    const int writing = configured(ends[1], mode);
+    if (reading >= 0 && writing >= 0) return 0;
     if (reading >= 0) ::close(reading);
     if (writing >= 0) ::close(writing);
-    throw_errno(error, "pipe", {});
+    return reading < 0 ? reading : writing;
+}
+
+void make_pipe(int& reading, int& writing) {
+    int ends[2];
+    if (const int error = make_pipe(ends, blocking::no); error < 0) throw_errno(-error, "pipe", {});
+    reading = ends[0];
+    writing = ends[1];
 }
 
 int receive_datagrams(int fd, counted_message* into, unsigned count, std::int32_t& late) noexcept {

@@ -13,7 +13,9 @@ namespace anel::detail::plain {
 int configured(int fd, blocking mode) noexcept;
 
 int accept_socket(int listener, sockaddr* peer, socklen_t* size, blocking mode) noexcept;
-/// The two ends of a pipe, neither of which blocks. Errors: io_error.
+/// The two ends of a pipe. Returns 0 or -errno.
+int make_pipe(int (&ends)[2], blocking mode) noexcept;
+/// The same, neither of which blocks. Errors: io_error.
 void make_pipe(int& reading, int& writing);
 
 int receive_datagrams(int fd, counted_message* into, unsigned count, std::int32_t& late) noexcept;

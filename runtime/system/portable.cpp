@@ -1,7 +1,9 @@
 // portable.cpp: system.hpp with nothing but what every POSIX system has.
 // SPDX-License-Identifier: MIT
+#include "runtime/system/options.hpp"
 #include "runtime/system/plain.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +16,12 @@ int make_socket(int family, int type, blocking mode) noexcept {
 
 int accept_socket(int listener, sockaddr* peer, socklen_t* size, blocking mode) noexcept {
     return plain::accept_socket(listener, peer, size, mode);
+}
+
+// That a device has nothing to wait for is not told.
+bool can_be_polled(int fd) noexcept {
+    struct stat status{};
+    return ::fstat(fd, &status) < 0 || !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode));
 }
 
 int make_socket_pair(int (&pair)[2]) noexcept {
@@ -32,6 +40,21 @@ int receive_datagrams(int fd, counted_message* into, unsigned count, std::int32_
 
 int send_datagrams(int fd, counted_message* from, unsigned) noexcept {
     return plain::send_datagram(fd, from);
+}
+
+std::int32_t describe_stream(int, stream_facts&) noexcept { return -ENOPROTOOPT; }
+
+std::int32_t identify_peer(int fd, process_identity& who) noexcept {
+#ifdef __linux__  // has no getpeereid(3)
+    (void)fd, (void)who;
+    return -ENOPROTOOPT;
+#else
+    uid_t user = 0;
+    gid_t group = 0;
+    if (::getpeereid(fd, &user, &group) < 0) return -errno;
+    who = {user, group, 0};
+    return 0;
+#endif
 }
 
 const char* environment(const char* name) noexcept {
@@ -57,6 +80,10 @@ std::int32_t read_at_once(int file, std::uint64_t offset, void* to, std::size_t 
 }
 
 std::int32_t send_uncopied(int, int, std::uint64_t, std::size_t) noexcept { return -EOPNOTSUPP; }
+
+int make_pipe(int (&ends)[2]) noexcept { return plain::make_pipe(ends, blocking::yes); }
+
+int open_process(int) noexcept { return -ENOSYS; }
 
 wake_signal::wake_signal() { plain::make_pipe(reading_, writing_); }
 

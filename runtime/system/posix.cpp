@@ -2,12 +2,11 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/system/posix.hpp"
 
+#include "runtime/system/broken_pipe.hpp"
 #include "runtime/system/file.hpp"
+#include "runtime/system/options.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -31,6 +30,8 @@ static_assert(sizeof(msghdr) <= sizeof(message::native));
 static_assert(sizeof(sockaddr_un) <= sizeof(socket_address::bytes));
 static_assert(sizeof(socklen_t) == sizeof(socket_address::size));
 
+constexpr std::uint32_t poll_mask = 3;  // the other flags are a backend's
+
 constexpr std::int32_t answer(ssize_t returned) noexcept {
     if (returned >= 0) return static_cast<std::int32_t>(returned);
     // A receive timeout of the socket's own gives EAGAIN too; the library never sets one.
@@ -51,27 +52,25 @@ std::int32_t open_socket(socket_kind kind, blocking mode) noexcept {
         case socket_kind::udp4: return make_socket(AF_INET, SOCK_DGRAM, mode);
         case socket_kind::udp6: return make_socket(AF_INET6, SOCK_DGRAM, mode);
         case socket_kind::unix_stream: return make_socket(AF_UNIX, SOCK_STREAM, mode);
+        case socket_kind::unix_datagram: return make_socket(AF_UNIX, SOCK_DGRAM, mode);
+        case socket_kind::unix_seqpacket: return make_socket(AF_UNIX, SOCK_SEQPACKET, mode);
     }
     return -EINVAL;
 }
 
-template <class T>
-std::int32_t set(int fd, int level, int name, const T& value) noexcept {
-    return ::setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
-}
-
-std::int32_t set_option(int fd, socket_option option, int value) noexcept {
-    switch (option) {
-        case socket_option::no_delay: return set(fd, IPPROTO_TCP, TCP_NODELAY, value);
-        case socket_option::reuse_address: return set(fd, SOL_SOCKET, SO_REUSEADDR, value);
-        case socket_option::reuse_port: return set(fd, SOL_SOCKET, SO_REUSEPORT, value);
-        case socket_option::v6_only: return set(fd, IPPROTO_IPV6, IPV6_V6ONLY, value);
-        case socket_option::send_buffer: return set(fd, SOL_SOCKET, SO_SNDBUF, value);
-        case socket_option::receive_buffer: return set(fd, SOL_SOCKET, SO_RCVBUF, value);
-        case socket_option::linger_reset:
-            return set(fd, SOL_SOCKET, SO_LINGER, linger{.l_onoff = value, .l_linger = 0});
+std::int32_t set_option(const operation& op) noexcept {
+    const auto option = static_cast<socket_option>(op.flags);
+    if (option == socket_option::interface) {
+        return set_interface(op.fd, static_cast<const char*>(op.data), op.size);
     }
-    return -EINVAL;
+    if (option == socket_option::multicast_interface) {
+        return set_multicast_interface(op.fd, static_cast<const char*>(op.data));
+    }
+    if (option == socket_option::join_group || option == socket_option::leave_group) {
+        const bool join = option == socket_option::join_group;
+        return change_membership(op.fd, *static_cast<const group_membership*>(op.data), join);
+    }
+    return set_option(op.fd, option, static_cast<int>(op.size));
 }
 
 int how(std::uint32_t side) noexcept {
@@ -146,13 +145,38 @@ std::int32_t accept(operation& op, blocking mode) noexcept {
     return fd == -EAGAIN || fd == -EWOULDBLOCK ? would_wait : fd;
 }
 
-// Others may share a standard input: O_NONBLOCK would be theirs too. So it is read only when there
-// is something; who takes it in between makes the read wait.
-std::int32_t read_input(int fd, void* into, std::size_t size) noexcept {
-    pollfd state{fd, POLLIN, 0};
-    const int ready = ::poll(&state, 1, 0);
-    if (ready == 0) return would_wait;
-    return ready < 0 ? -errno : answer(::read(fd, into, size));
+bool does_not_block(const operation& op) noexcept {
+    return (op.flags & 1) == static_cast<std::uint32_t>(file_mode::does_not_block);
+}
+
+// Others may share a standard stream: O_NONBLOCK would be theirs too. So it is read and written
+// only when poll(2) has said so; who comes in between makes the call wait.
+std::int32_t read_input(const operation& op, std::size_t size) noexcept {
+    if (!does_not_block(op)) {
+        pollfd state{op.fd, POLLIN, 0};
+        const int ready = ::poll(&state, 1, 0);
+        if (ready <= 0) return ready < 0 ? -errno : would_wait;
+    }
+    return answer(::read(op.fd, op.data, size));
+}
+
+// A pipe that has room takes PIPE_BUF bytes without waiting.
+std::int32_t write_output(const operation& op, std::size_t size) noexcept {
+    if (!does_not_block(op)) {
+        const ssize_t sent = ::send(op.fd, op.data, size, MSG_DONTWAIT | no_signal);
+        if (sent >= 0 || errno != ENOTSOCK) return answer(sent);
+        pollfd state{op.fd, POLLOUT, 0};
+        const int ready = ::poll(&state, 1, 0);
+        if (ready <= 0) return ready < 0 ? -errno : would_wait;
+        size = std::min<std::size_t>(size, PIPE_BUF);
+    }
+    const broken_pipe_kept_back guard;
+    return answer(::write(op.fd, op.data, size));
+}
+
+std::int32_t poll_once(const operation& op) noexcept {
+    pollfd state{op.fd, events_of(op), 0};
+    return ::poll(&state, 1, 0) < 0 ? -errno : answer_to(op, state.revents);
 }
 
 std::int32_t attempt_once(operation& op) noexcept {
@@ -175,6 +199,7 @@ std::int32_t attempt_once(operation& op) noexcept {
             if (const io_buffer piece = oversized_part(op); piece.size > 0) {
                 return answer(::send(op.fd, piece.data, piece.size, MSG_DONTWAIT | no_signal));
             }
+            if (data.facts && !can_send_with(*data.facts)) return -EOPNOTSUPP;
             return answer(::sendmsg(op.fd, native_message(data), MSG_DONTWAIT | no_signal));
         }
         case opcode::recvmsg: {
@@ -186,7 +211,11 @@ std::int32_t attempt_once(operation& op) noexcept {
         }
         case opcode::recv_batch: return receive_batch(op);
         case opcode::send_batch: return send_batch(op);
-        case opcode::read_input: return read_input(op.fd, op.data, size);
+        case opcode::recv_passed: return receive_passed(op);
+        case opcode::send_passed: return send_passed(op);
+        case opcode::read_input: return read_input(op, size);
+        case opcode::write_output: return write_output(op, size);
+        case opcode::poll: return poll_once(op);
         default: break;
     }
     return -EOPNOTSUPP;
@@ -217,6 +246,20 @@ effort effort_of(const operation& op, std::size_t size, std::int32_t result) noe
     return spent;
 }
 
+short events_of(const operation& poll) noexcept {
+    switch (static_cast<poll_for>(poll.flags & poll_mask)) {
+        case poll_for::reading: return POLLIN;
+        case poll_for::writing: return POLLOUT;
+        case poll_for::priority: return POLLPRI;
+    }
+    return 0;
+}
+
+std::int32_t answer_to(const operation& poll, int told) noexcept {
+    if ((told & POLLNVAL) != 0) return -EBADF;
+    return (told & (events_of(poll) | POLLHUP | POLLERR)) != 0 ? 0 : would_wait;
+}
+
 std::int32_t control_call(operation& op, blocking mode) noexcept {
     const auto returned = [](int value) { return value < 0 ? -errno : value; };
     switch (op.code) {
@@ -229,14 +272,20 @@ std::int32_t control_call(operation& op, blocking mode) noexcept {
         case opcode::peer_address:
             address_of(op).size = sizeof socket_address::bytes;
             return returned(::getpeername(op.fd, raw(address_of(op)), &address_of(op).size));
-        case opcode::set_option:
-            return set_option(op.fd, static_cast<socket_option>(op.flags),
-                              static_cast<int>(op.size));
+        case opcode::set_option: return set_option(op);
+        case opcode::peer_identity:
+            return identify_peer(op.fd, *static_cast<process_identity*>(op.data));
+        case opcode::stream_state:
+            return describe_stream(op.fd, *static_cast<stream_facts*>(op.data));
         case opcode::shutdown: return returned(::shutdown(op.fd, how(op.flags)));
+        case opcode::send_now:
+            return returned(static_cast<int>(
+                ::send(op.fd, op.data, std::min(op.size, share_bytes), MSG_DONTWAIT | no_signal)));
         // EINTR included, the descriptor is gone: closing it again could close somebody else's.
         case opcode::close: return returned(::close(op.fd));
-        case opcode::give_up:
-        case opcode::take_over: return 0;  // to the system a descriptor belongs to the process
+        case opcode::give_up: return 0;  // to the system a descriptor belongs to the process
+        case opcode::take_over: return configure_socket(op.fd, mode);
+        case opcode::inspect: return inspect(op.fd, *static_cast<descriptor_facts*>(op.data));
         case opcode::identify_path: return identify_path(*static_cast<socket_path*>(op.data));
         case opcode::remove_path: return remove_path(*static_cast<socket_path*>(op.data));
         default: break;
@@ -250,6 +299,7 @@ msghdr* native_message(message& data) noexcept {
         native->msg_name = data.address->bytes;
         native->msg_namelen = data.address->size;
     }
+    if (data.facts) give_control(*native, *data.facts);
     native->msg_iov = reinterpret_cast<iovec*>(data.buffers);
     std::size_t bytes = 0;
     std::uint32_t parts = 0;
@@ -264,6 +314,7 @@ msghdr* native_message(message& data) noexcept {
 void read_native_message(message& data) noexcept {
     const auto* native = std::launder(reinterpret_cast<const msghdr*>(data.native));
     if (data.address) data.address->size = native->msg_namelen;
+    if (data.facts) read_control(*native, *data.facts);
     data.truncated = (native->msg_flags & MSG_TRUNC) != 0;
 }
 
@@ -290,13 +341,7 @@ int process_id() noexcept { return ::getpid(); }
 
 void print_error(std::string_view text) noexcept {
     constexpr std::size_t at_once = 4096;  // a pipe that can be written to takes so much
-    sigset_t pipe;
-    sigset_t before;
-    sigset_t waiting;
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    const bool waited = sigpending(&waiting) == 0 && sigismember(&waiting, SIGPIPE) == 1;
+    const broken_pipe_kept_back guard;
     const time_point give_up = monotonic_now() + std::chrono::milliseconds(100);
     while (!text.empty()) {
         const auto left =
@@ -310,10 +355,6 @@ void print_error(std::string_view text) noexcept {
         if (written <= 0) break;
         text.remove_prefix(static_cast<std::size_t>(written));
     }
-    const bool waits = sigpending(&waiting) == 0 && sigismember(&waiting, SIGPIPE) == 1;
-    int number = 0;
-    if (waits && !waited) sigwait(&pipe, &number);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 time_point monotonic_now() noexcept {

@@ -29,9 +29,28 @@ struct effort {
 };
 effort effort_of(const operation& op, std::size_t size, std::int32_t result) noexcept;
 
+/// What a poll waits for, as poll(2) says it; and its result when poll(2) or a ring has told of
+/// `told`: 0, would_wait, or -EBADF. A hang-up and an error count as ready.
+short events_of(const operation& poll) noexcept;
+std::int32_t answer_to(const operation& poll, int told) noexcept;
+
+/// Finds out what `fd` is. Returns 0 or -errno.
+std::int32_t inspect(int fd, descriptor_facts& facts) noexcept;
+
 /// The attempts at a batch of datagrams.
 std::int32_t receive_batch(operation& op) noexcept;
 std::int32_t send_batch(operation& op) noexcept;
+
+/// Gives a header the control data that `facts` ask for, or room for what is received.
+void give_control(msghdr& header, datagram_facts& facts) noexcept;
+/// Whether this system has control data for all that is asked of a datagram that is sent.
+bool can_send_with(const datagram_facts& facts) noexcept;
+/// Takes over what was received as control data.
+void read_control(const msghdr& header, datagram_facts& facts) noexcept;
+
+/// The attempts at a message over a unix socket.
+std::int32_t receive_passed(operation& op) noexcept;
+std::int32_t send_passed(operation& op) noexcept;
 
 /// Fills the msghdr inside a message and returns it. Of several buffers it takes as many as make a
 /// share, and at least one.

@@ -31,8 +31,18 @@ enum class blocking : bool { no, yes };
 
 int make_socket(int family, int type, blocking mode) noexcept;
 int accept_socket(int listener, sockaddr* peer, socklen_t* size, blocking mode) noexcept;
+/// Gives a socket that was made elsewhere what make_socket() gives, besides close-on-exec.
+int configure_socket(int fd, blocking mode) noexcept;
+/// Whether it can be waited for whether `fd`, which is no socket, can be read or written.
+bool can_be_polled(int fd) noexcept;
 /// Two connected stream sockets. Receiving may block, sending does not.
 int make_socket_pair(int (&pair)[2]) noexcept;
+
+/// A pipe, whose ends block: [0] is read from, [1] written to.
+int make_pipe(int (&ends)[2]) noexcept;
+/// A descriptor that can be read from once the process has ended. Returns it or -errno: -ENOSYS
+/// where a system has none.
+int open_process(int id) noexcept;
 
 /// A message, and how many bytes of it were received.
 #if defined(__linux__) && !defined(ANEL_POSIX_ONLY)

@@ -65,11 +65,7 @@ void chunk_offers::top_up() noexcept {
     adjust();
     int added = 0;
     const int mask = io_uring_buf_ring_mask(entries_);
-    // The kernel does not get the last ones: what was copied out of chunks comes back in one.
-    constexpr unsigned reserve = 16;
-    const unsigned most = std::min(target_, entries_);
-    const unsigned last = chunk_pool::chunks_max - reserve;
-    for (; offered_ < most && pool_->lent() < last; ++offered_, ++added) {
+    for (; can_top_up(); ++offered_, ++added) {
         std::byte* chunk = pool_->take();
         if (!chunk) break;
         const auto index = static_cast<unsigned short>(pool_->index_of(chunk));

@@ -34,6 +34,11 @@ public:
     [[nodiscard]] bool is_open() const noexcept { return ring_ != nullptr; }
     [[nodiscard]] unsigned offered() const noexcept { return offered_; }
 
+    /// Whether top_up() would offer any.
+    [[nodiscard]] bool can_top_up() const noexcept {
+        return offered_ < target_ && offered_ < entries_ && pool_->lent() < lent_max;
+    }
+
     /// The kernel filled one. Returns its memory.
     std::byte* filled(std::uint16_t index) noexcept;
     /// Once a turn: offers more, up to the target.
@@ -44,6 +49,8 @@ public:
 
 private:
     static constexpr unsigned fewest = 64;
+    // The kernel does not get the last ones: what was copied out of chunks comes back in one.
+    static constexpr unsigned lent_max = chunk_pool::chunks_max - 16;
 
     void adjust() noexcept;
 

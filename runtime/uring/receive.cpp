@@ -42,7 +42,7 @@ bool uring::ask_unread(operation& op) noexcept {
         return finished_inline(op, -ENOMEM);
     }
     ANEL_ASSERT(unread->waiting == nullptr);
-    if (give_unread(*unread, op)) return finished_inline(op, op.result);
+    if (unread->holds_any() && give_unread(*unread, op)) return finished_inline(op, op.result);
     started(op);
     unread->waiting = &op;
     unread->asked_in = turn_;
@@ -191,7 +191,8 @@ void uring::received(int fd, std::int32_t result, std::uint32_t flags) noexcept 
         const auto index = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
         std::byte* data = offers_.filled(index);
         if (result <= 0) give_back(data);
-        else keep(unread, index, data, static_cast<std::uint32_t>(result));
+        else if (!lend_at_once(unread, data, result))
+            keep(unread, index, data, static_cast<std::uint32_t>(result));
     }
     bool without_chunk = false;
     if (result > 0) {
@@ -221,6 +222,17 @@ void uring::received(int fd, std::int32_t result, std::uint32_t flags) noexcept 
 void uring::disarmed(int fd, std::int32_t answer) noexcept {
     unread_bytes& unread = *all_unread_.find(fd);
     if (answer == -ENOENT && unread.armed) unread.cancelling = false;
+}
+
+// Somebody waits for the next piece, and this is it: it need not stand in the queue.
+bool uring::lend_at_once(unread_bytes& unread, std::byte* data, std::int32_t size) noexcept {
+    operation* op = unread.waiting;
+    if (!op || op->code != opcode::recv_chunk || unread.holds_any()) return false;
+    op->data = data;
+    op->result = size;
+    ended_.push(*op);
+    unread.waiting = nullptr;
+    return true;
 }
 
 // Puts received bytes behind those that are there.

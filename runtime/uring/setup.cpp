@@ -1,9 +1,9 @@
 // setup.cpp: how a ring starts: from the best that kernels have to what this one lets us
 // have, or not at all, with the reason; and how it goes.
 //
-// Only functions that liburing 2.3 has are used, and of its structures sq.kflags alone, where the
-// kernel says what it has to tell: the rest differs between versions, and a program may run beside
-// another than it was built with.
+// Only functions that liburing 2.3 has are used, and of its structures sq.kflags, where the kernel
+// says what it has to tell, and ring_fd: the rest differs between versions, and a program may run
+// beside another than it was built with.
 // SPDX-License-Identifier: MIT
 #include "runtime/uring/uring.hpp"
 
@@ -78,7 +78,11 @@ int uring::try_set_up(unsigned flags, unsigned entries, unsigned completions) no
 
 // From the newest flags to none (kernels 6.1, 5.19, older), and from the wanted size to a tiny
 // ring: an unprivileged process with a small RLIMIT_MEMLOCK cannot have a large one.
-void uring::set_up(const backend_options& options) {
+//
+// A ring with deferred task work does not wake who polls its descriptor (seen on 6.18): it can be
+// read from then on, but a poll(2) that sleeps is not told. So one for a host starts at the middle,
+// where the host's own call runs the task work, and then there is a completion to be told of.
+void uring::set_up(const backend_options& options, has_host hosted) {
     constexpr unsigned newest = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
                                 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL;
     constexpr unsigned middle =
@@ -91,6 +95,7 @@ void uring::set_up(const backend_options& options) {
     for (;;) {
         int error = -EINVAL;
         for (const unsigned flags : {newest, middle, 0U}) {
+            if (flags == newest && hosted == has_host::yes) continue;
             error = try_set_up(flags, entries, completions);
             must_enter_to_reap_ = (flags & IORING_SETUP_TASKRUN_FLAG) == 0;
             if (error != -EINVAL) break;
@@ -173,8 +178,8 @@ uring::~uring() {
     io_uring_queue_exit(&ring_);
 }
 
-std::unique_ptr<backend> make_uring_backend(const backend_options& options) {
-    return std::make_unique<uring>(options);
+std::unique_ptr<backend> make_uring_backend(const backend_options& options, has_host hosted) {
+    return std::make_unique<uring>(options, hosted);
 }
 
 }  // namespace anel::detail

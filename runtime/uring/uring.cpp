@@ -21,14 +21,27 @@ constexpr unsigned notice = 1U << 3;  // of a completion; IORING_CQE_F_NOTIF, 6.
 // The ring tells when there is room or something to take, and a system call does the rest.
 constexpr bool is_attempted(opcode code) noexcept {
     return code == opcode::send_file || code == opcode::recv_batch || code == opcode::send_batch ||
-           code == opcode::read_input;
+           code == opcode::recv_passed || code == opcode::send_passed ||
+           code == opcode::read_input || code == opcode::write_output || code == opcode::poll;
 }
 
-// Datagrams hardly ever have to wait: at once they save an entry and a completion, and a server
-// that has nothing else to do an io_uring_enter (2.87 us instead of 3.06 for an echo).
-constexpr bool goes_at_once(const operation& op) noexcept {
-    const bool one_datagram = op.code == opcode::sendmsg && (op.flags & op_flag::whole) == 0;
-    return one_datagram || op.code == opcode::send_batch || op.code == opcode::send_file;
+// Datagrams hardly ever have to wait: at once they save an entry, a completion, and often an enter
+// (2.87 us instead of 3.06 for an echo). So does a reply that is alone in its turn.
+constexpr bool goes_at_once(const operation& op, bool alone) noexcept {
+    if (op.code == opcode::send_batch || op.code == opcode::send_file ||
+        op.code == opcode::write_output || op.code == opcode::send_passed) {
+        return true;
+    }
+    if (op.code != opcode::send) return op.code == opcode::sendmsg && !(op.flags & op_flag::whole);
+    return alone && (op.flags & op_flag::zero_copy) == 0 && op.size <= chunk_pool::chunk_bytes;
+}
+
+// A ring's poll passes over wake-ups for POLLPRI alone (io_poll_wake() since Linux 5.18): urgent
+// data would never be told. Those of a socket's new data say POLLRDBAND too, which no file is
+// likely to report.
+unsigned events_for_ring(const operation& poll) noexcept {
+    const auto events = static_cast<unsigned>(events_of(poll));
+    return events == POLLPRI ? events | POLLRDBAND : events;
 }
 
 // Whether it receives into memory that is lent, or after such a receive.
@@ -77,7 +90,8 @@ bool uring::start(operation& op) noexcept {
     if (may_meet_unread(op) && belongs_to_unread(op)) return ask_unread(op);
     // Else bytes would be overtaken.
     ANEL_ASSERT(!unread_open_ || op.code != opcode::recv || !belongs_to_unread(op));
-    if (goes_at_once(op)) {
+    if (goes_at_once(op, reaped_ == 1)) {
+        reaped_ = 0;  // what follows is not alone
         const std::int32_t result = attempt_here(op);
         if (result > would_wait) return finished_inline(op, result);
     }
@@ -99,6 +113,7 @@ std::int32_t uring::attempt_here(operation& op) noexcept {
     const std::int32_t result = attempt(op);
     on = 0;
     if (blocks) (void)::ioctl(op.fd, FIONBIO, &on);
+    if (op.size < before) op.flags |= cut_short;
     const effort done = effort_of(op, before, result);
     made_calls(done.calls, done.bytes);
     return result;
@@ -146,8 +161,12 @@ bool uring::prepare(operation& op) noexcept {
         // The ring waits and one call moves them all: 2.37 us for a datagram that is echoed, 2.52
         // with a multishot receive and queued sends.
         case opcode::recv_batch:
+        case opcode::recv_passed:  // a ring refused descriptors before Linux 5.12
         case opcode::read_input: prepare_wait(op, *sqe, POLLIN); break;
+        case opcode::write_output:
+        case opcode::send_passed:
         case opcode::send_batch: prepare_wait(op, *sqe, POLLOUT); break;
+        case opcode::poll: prepare_wait(op, *sqe, events_for_ring(op)); break;
         default: assertion_failed("a known opcode", __FILE__, __LINE__);
     }
     io_uring_sqe_set_data64(sqe, reinterpret_cast<std::uintptr_t>(&op));
@@ -224,15 +243,11 @@ void uring::flush_waiting() noexcept {
 int uring::enter(unsigned wait_for, duration patience) noexcept {
     counters_.waits += 1;
     if (wait_for == 0) return io_uring_submit_and_get_events(&ring_);
-    __kernel_timespec limit{};
-    if (patience != forever) {
-        const auto seconds = std::chrono::floor<std::chrono::seconds>(patience);
-        limit.tv_sec = seconds.count();
-        limit.tv_nsec = (patience - seconds).count();
-    }
+    if (patience == forever) return io_uring_submit_and_wait(&ring_, wait_for);
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(patience);
+    __kernel_timespec limit{seconds.count(), (patience - seconds).count()};
     io_uring_cqe* first = nullptr;
-    return io_uring_submit_and_wait_timeout(&ring_, &first, wait_for,
-                                            patience != forever ? &limit : nullptr, nullptr);
+    return io_uring_submit_and_wait_timeout(&ring_, &first, wait_for, &limit, nullptr);
 }
 
 // Whether a system call would show more than the completion queue does. liburing has a function for
@@ -252,15 +267,28 @@ void uring::check(int returned) noexcept {
     if (!passing) system_refused("io_uring_enter", -returned);
 }
 
+// What the kernel has not been told of cannot wake a sleeper.
+bool uring::all_told() noexcept {
+    return waker_armed_ && starved_.empty() && unsent_cancels_.empty() &&
+           (first_chunkless_ < 0 || !can_arm_chunkless());
+}
+
+// A ring can be polled: with deferred task work it can be read before there is a completion, and
+// wait() enters it for that. What was filled in since the last enter is not the kernel's yet.
+time_point uring::due() noexcept {
+    const bool chunk_came = first_chunkless_ >= 0 && offers_.is_open() && offers_.can_top_up();
+    const bool idle = all_told() && ended_.empty() && io_uring_cq_ready(&ring_) == 0 &&
+                      io_uring_sq_ready(&ring_) == 0 && !chunk_came;
+    if (!idle) return time_point::min();
+    return being_cancelled_.empty() ? never : ask_again_at_;
+}
+
 void uring::wait(time_point until, op_queue& done) noexcept {
     turn_ += 1;
     flush_waiting();
     if (!being_cancelled_.empty()) until = std::min(until, ask_again_at_);
-    // What the kernel has not been told of cannot wake a sleeper.
-    const bool all_told = waker_armed_ && starved_.empty() && unsent_cancels_.empty() &&
-                          (first_chunkless_ < 0 || !can_arm_chunkless());
-    bool may_sleep =
-        until != time_point::min() && all_told && ended_.empty() && io_uring_cq_ready(&ring_) == 0;
+    bool may_sleep = until != time_point::min() && all_told() && ended_.empty() &&
+                     io_uring_cq_ready(&ring_) == 0;
     duration patience = forever;
     if (may_sleep && until != never) {
         // A wait for no time at all would put the thread to sleep all the same: 35 us of slack.
@@ -271,19 +299,20 @@ void uring::wait(time_point until, op_queue& done) noexcept {
         let_signals_through();
         patience = std::min<duration>(patience, std::chrono::milliseconds(50));
     }
-    const bool to_tell = io_uring_sq_ready(&ring_) > 0;
-    if (may_sleep || to_tell || kernel_has_news()) check(enter(may_sleep ? 1 : 0, patience));
-    reap();
+    if (may_sleep || io_uring_sq_ready(&ring_) > 0 || kernel_has_news()) {
+        check(enter(may_sleep ? 1 : 0, patience));
+    }
+    reaped_ = reap();
     // Completions that did not fit are kept by the kernel until an enter brings them over.
     while (io_uring_cq_has_overflow(&ring_)) {
         if (enter(0, forever) < 0) break;
-        reap();
+        reaped_ += reap();
     }
     finished(ended_, done);
 }
 
-// Nothing is submitted or resumed in here; the whole batch is taken, then the queue is released.
-void uring::reap() noexcept {
+// Takes the whole batch, and then releases the queue. Returns how many. Nobody is resumed in here.
+unsigned uring::reap() noexcept {
     unsigned head = 0;
     unsigned seen = 0;
     io_uring_cqe* cqe = nullptr;
@@ -305,6 +334,7 @@ void uring::reap() noexcept {
         }
     }
     io_uring_cq_advance(&ring_, seen);
+    return seen;
 }
 
 void uring::completed(operation& op, std::int32_t result, std::uint32_t flags) noexcept {
@@ -325,7 +355,11 @@ void uring::completed(operation& op, std::int32_t result, std::uint32_t flags) n
     if (is_attempted(op.code) && (result >= 0 || result == -ETIME)) {
         const bool error_alone = result > 0 && (result & (POLLIN | POLLOUT)) == 0;
         op.flags = error_alone ? op.flags | told_in_vain : op.flags & ~told_in_vain;
-        result = attempt_here(op);
+        // A ring tells of a peer that sends no more although nobody asked: then it is told in vain.
+        // New bytes come as POLLPRI and POLLRDBAND, whether they are urgent or not.
+        if (op.code != opcode::poll || (result > 0 && (result & POLLRDBAND) != 0))
+            result = attempt_here(op);
+        else result = answer_to(op, std::max(result, 0));
         // More to move; or woken for nothing: a datagram with a wrong checksum, or somebody else
         // took it.
         if (result <= would_wait && !op.cancel_wanted) return put_off(op);
@@ -342,7 +376,7 @@ void uring::completed(operation& op, std::int32_t result, std::uint32_t flags) n
     if (op.code == opcode::recvmsg && result >= 0) {
         read_native_message(*static_cast<message*>(op.data));
     }
-    if ((op.flags & op_flag::whole) != 0 && result >= 0 && op.code != opcode::send_file) {
+    if ((op.flags & op_flag::whole) != 0 && result >= 0 && !is_attempted(op.code)) {
         const bool partial = static_cast<std::size_t>(result) < std::min(op.size, share_bytes);
         if (partial) op.flags |= cut_short;
         advance(op, static_cast<std::size_t>(result));

@@ -23,13 +23,17 @@ namespace anel::detail {
 
 class uring final : public kernel_backend {
 public:
-    explicit uring(const backend_options& options) : kernel_backend(options) { set_up(options); }
+    uring(const backend_options& options, has_host hosted) : kernel_backend(options) {
+        set_up(options, hosted);
+    }
     ~uring() override;
 
     std::int32_t control(operation& op) noexcept override;
     bool start(operation& op) noexcept override;
     void stop(operation& op) noexcept override;
     void wait(time_point until, op_queue& done) noexcept override;
+    [[nodiscard]] int pollable_descriptor() const noexcept override { return ring_.ring_fd; }
+    [[nodiscard]] time_point due() noexcept override;
     [[nodiscard]] backend_kind kind() const noexcept override { return backend_kind::io_uring; }
 
 private:
@@ -41,7 +45,7 @@ private:
     }
 
     // setup.cpp: from the kernel's best to what it lets us have, and back to nothing.
-    void set_up(const backend_options& options);
+    void set_up(const backend_options& options, has_host hosted);
     int try_set_up(unsigned flags, unsigned entries, unsigned completions) noexcept;
     void try_each_opcode();
 
@@ -53,7 +57,8 @@ private:
     int enter(unsigned wait_for, duration patience) noexcept;
     static void check(int returned) noexcept;
     bool kernel_has_news() const noexcept;
-    void reap() noexcept;
+    bool all_told() noexcept;
+    unsigned reap() noexcept;
     void completed(operation& op, std::int32_t result, std::uint32_t flags) noexcept;
     void cancelled(operation& op, std::int32_t answer) noexcept;
     void owed_one_less(operation& op) noexcept;
@@ -87,6 +92,7 @@ private:
     bool can_arm_chunkless() noexcept;
     void received(int fd, std::int32_t result, std::uint32_t flags) noexcept;
     void disarmed(int fd, std::int32_t answer) noexcept;
+    bool lend_at_once(unread_bytes& unread, std::byte* data, std::int32_t size) noexcept;
     void keep(unread_bytes& unread, std::uint16_t chunk, std::byte* data,
               std::uint32_t size) noexcept;
     std::int32_t receive_now(int fd, unread_bytes& unread) noexcept;
@@ -108,6 +114,7 @@ private:
     int first_chunkless_ = -1;     // descriptors that wait for a chunk or for an entry, by number
     int last_chunkless_ = -1;
     std::uint32_t turn_ = 0;
+    unsigned reaped_ = 0;  // completions that the last wait found
 };
 
 }  // namespace anel::detail

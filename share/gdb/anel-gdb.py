@@ -40,8 +40,9 @@ class Loop:
     def __init__(self, thread, frame):
         self.thread = thread
         frame.select()
-        self.loop = frame.read_var("turning")
-        self.root = frame.read_var("first")["scope_"]
+        running = frame.read_var("running")
+        self.loop = running["turning_"]
+        self.root = value_in(running["first_"])["scope_"]
 
     def describe(self):
         kind = self.loop["backend_"]
@@ -50,6 +51,12 @@ class Loop:
         turns, resumes = (number_in(counters[which]) for which in ("turns", "resumes"))
         return (f"thread {number} ({name}): {backend_of(kind)}, {turns} turns, "
                 f"{resumes} resumes, {len(list(waits_below(self.root)))} waits")
+
+
+def value_in(optional):
+    """What a std::optional holds; it begins there, and each library names it otherwise."""
+    held = optional.type.strip_typedefs().template_argument(0)
+    return gdb.Value(int(optional.address)).cast(held.pointer()).dereference()
 
 
 def number_in(counter):
@@ -65,8 +72,14 @@ def word_at(address):
 
 
 def pointer_in(value):
-    """What a std::unique_ptr or a std::coroutine_handle holds: each library names it otherwise."""
+    """What a std::unique_ptr holds: each library names it otherwise."""
     return word_at(int(value.address))
+
+
+def coroutine_of(frame):
+    """Where the coroutine of a promise begins: both compilers put the functions that resume and
+    destroy it before the promise."""
+    return int(frame.address) - 2 * gdb.lookup_type("unsigned long").sizeof
 
 
 def symbol_at(address):
@@ -131,7 +144,7 @@ def awaits(wait):
 
 def block_of(frame):
     """The function of a suspended coroutine: where it would be resumed."""
-    block = gdb.block_for_pc(word_at(pointer_in(frame["handle"])))
+    block = gdb.block_for_pc(word_at(coroutine_of(frame)))
     while block is not None and block.function is None:
         block = block.superblock
     return block
@@ -242,7 +255,7 @@ def variables_of(frame):
         kind = symbol.type
         if kind.code == gdb.TYPE_CODE_PTR:
             kind = kind.target()
-        held = gdb.Value(pointer_in(frame["handle"])).cast(kind.pointer()).dereference()
+        held = gdb.Value(coroutine_of(frame)).cast(kind.pointer()).dereference()
         for name in fields(held):
             if name and not NOT_WRITTEN.match(name):
                 shown = str(held[name])[:200].replace("\n", " ")

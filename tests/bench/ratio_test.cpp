@@ -192,38 +192,76 @@ TEST(ratio_of_starts, knows_nothing_of_a_single_start) {
 
 /// Rounds in which B needs twice of A.
 std::vector<duel_start> quiet_starts() {
-    const duel_slice slice{.cpu_ns = 100, .rate = 1000, .waited = 0.01};
-    duel_round round{slice, slice, slice};
-    round[duelist_b].cpu_ns = 200;
-    return {duel_start(5, round), duel_start(5, round)};
+    const duel_slice slice{.cpu_ns = 100, .rate = 1000, .waited = 0.01, .p99_ns = 5000};
+    meeting twice{slice, slice};
+    twice.own.cpu_ns = 200;
+    duel_start start(duelists);
+    start[duelist_b].assign(5, twice);
+    start[duelist_again].assign(5, {slice, slice});
+    return {start, start};
+}
+
+duel_figures against_a(const std::vector<duel_start>& starts, std::size_t who) {
+    return figures_of(starts, who, duelist_a, ended::in_time);
 }
 
 TEST(duel_figures, drop_a_pair_whole_and_count_it) {
     auto starts = quiet_starts();
-    EXPECT_EQ(figures_of(starts, duelist_b, ended::in_time).dropped, 0U);
-    starts[0][0][duelist_b].waited = 0.5;
-    starts[0][1][duelist_a].rate = 400;
-    starts[1][0][duelist_b].cpu_ns = 0;
-    starts[1][1][duelist_b].unsent = true;
-    const duel_figures b = figures_of(starts, duelist_b, ended::in_time);
+    EXPECT_EQ(against_a(starts, duelist_b).dropped, 0U);
+    starts[0][duelist_b][0].own.waited = 0.5;
+    starts[0][duelist_b][1].reference.rate = 400;
+    starts[1][duelist_b][0].own.cpu_ns = 0;
+    starts[1][duelist_b][1].own.unsent = true;
+    const duel_figures b = against_a(starts, duelist_b);
     EXPECT_EQ(b.dropped, 4U);
     EXPECT_EQ(b.cpu.pairs, 6U);
     EXPECT_NEAR(b.cpu.ratio, 2, 1e-9);
-    EXPECT_EQ(figures_of(starts, duelist_again, ended::in_time).dropped,
-              1U);  // where A itself was disturbed
+    EXPECT_EQ(against_a(starts, duelist_again).dropped, 0U);
 }
 
 TEST(duel_figures, keep_what_is_usual_on_a_busy_machine) {
     auto starts = quiet_starts();
     for (auto& start : starts) {
-        for (auto& round : start) {
-            for (auto& slice : round) slice.waited = 0.4;
+        for (auto& server : start) {
+            for (meeting& one : server) one.own.waited = one.reference.waited = 0.4;
         }
     }
-    starts[0][0][duelist_a].waited = 0.7;
-    EXPECT_EQ(figures_of(starts, duelist_b, ended::in_time).dropped, 0U);
-    starts[0][0][duelist_a].waited = 0.85;
-    EXPECT_EQ(figures_of(starts, duelist_b, ended::in_time).dropped, 1U);
+    starts[0][duelist_b][0].reference.waited = 0.7;
+    EXPECT_EQ(against_a(starts, duelist_b).dropped, 0U);
+    starts[0][duelist_b][0].reference.waited = 0.85;
+    EXPECT_EQ(against_a(starts, duelist_b).dropped, 1U);
+    // Each by its own usual: a server of many threads waits for itself.
+    for (auto& start : starts) {
+        for (meeting& one : start[duelist_b]) one.own.waited = 20;
+    }
+    EXPECT_EQ(against_a(starts, duelist_b).dropped, 1U);
+}
+
+TEST(duel_figures, compare_two_by_way_of_the_reference) {
+    auto starts = quiet_starts();
+    for (auto& start : starts) {
+        for (meeting& one : start[duelist_again]) one.own.cpu_ns = 50;
+        // A machine that was three times as slow in a round was so for all who met in it.
+        for (duel_slice* slice : {&start[duelist_b][2].own, &start[duelist_b][2].reference}) {
+            slice->cpu_ns *= 3;
+        }
+    }
+    const auto found = figures_of(starts, duelist_again, duelist_b, ended::in_time);
+    EXPECT_NEAR(found.cpu.ratio, 0.25, 1e-9);
+    EXPECT_NEAR(found.cpu.reach(), 0, 1e-9);
+    EXPECT_NEAR(figures_of(starts, duelist_a, duelist_b, ended::in_time).cpu.ratio, 0.5, 1e-9);
+    starts[0][duelist_b][0].own.unsent = true;
+    starts[0][duelist_again][0].own.unsent = true;
+    starts[1][duelist_again][0].own.unsent = true;
+    EXPECT_EQ(figures_of(starts, duelist_again, duelist_b, ended::in_time).dropped, 2U);
+}
+
+TEST(duel_figures, say_nothing_of_a_start_in_which_one_took_no_part) {
+    auto starts = quiet_starts();
+    starts[1][duelist_b].clear();
+    EXPECT_EQ(against_a(starts, duelist_b).cpu.starts, 1U);
+    EXPECT_EQ(figures_of(starts, duelist_again, duelist_b, ended::in_time).cpu.starts, 1U);
+    EXPECT_EQ(against_a(starts, duelist_again).cpu.starts, 2U);
 }
 
 }  // namespace

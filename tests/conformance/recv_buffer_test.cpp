@@ -432,5 +432,19 @@ TEST_P(lent_memory, works_on_unix_sockets) {
     });
 }
 
+TEST(recv_buffer, may_have_memory_of_its_own) {
+    recv_buffer made = recv_buffer::with_room_for(100);
+    EXPECT_EQ(made.size(), 100U);
+    std::memcpy(made.data(), "bytes", 5);
+    made.shorten(5);
+    const recv_buffer moved = std::move(made);
+    EXPECT_EQ(moved.text(), "bytes");
+    EXPECT_FALSE(made);  // NOLINT: empty
+    recv_buffer nothing = recv_buffer::with_room_for(7);
+    nothing.shorten(0);
+    EXPECT_FALSE(nothing);
+    EXPECT_FALSE(recv_buffer::with_room_for(0));
+}
+
 }  // namespace
 }  // namespace anel::test

@@ -15,7 +15,7 @@ namespace {
 class refused_later : public over_backends {};
 ANEL_OVER_KERNELS(refused_later);
 
-void refuse(long call) {
+void refuse_call(long call) {
     const auto number = static_cast<unsigned>(call);
     if (!refuse_calls(number, number, EPERM)) ::_exit(0);
 }
@@ -30,18 +30,18 @@ bool has_filters() {
 }
 
 task<> sleep_without_the_calls_that_wait() {
-    refuse(SYS_io_uring_enter);
+    refuse_call(SYS_io_uring_enter);
 #ifdef SYS_epoll_wait
-    refuse(SYS_epoll_wait);
+    refuse_call(SYS_epoll_wait);
 #endif
-    refuse(SYS_epoll_pwait);
+    refuse_call(SYS_epoll_pwait);
 #ifdef SYS_epoll_pwait2
-    refuse(SYS_epoll_pwait2);
+    refuse_call(SYS_epoll_pwait2);
 #endif
 #ifdef SYS_poll
-    refuse(SYS_poll);
+    refuse_call(SYS_poll);
 #endif
-    refuse(SYS_ppoll);
+    refuse_call(SYS_ppoll);
     co_await sleep_for(1ms);
 }
 

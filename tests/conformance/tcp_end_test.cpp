@@ -313,5 +313,47 @@ TEST_P(tcp_end, a_closed_stream_fails_with_EBADF) {
     });
 }
 
+TEST_P(tcp_end, an_end_that_this_side_made_is_known_as_such) {
+    run([&]() -> task<> {
+        auto pair = co_await connected_pair();
+        EXPECT_FALSE(pair.server.receive_is_shut_down());
+        pair.server.shutdown_receive();
+        const tcp_stream moved = std::move(pair.server);
+        EXPECT_TRUE(moved.receive_is_shut_down());
+    });
+}
+
+// What a destructor can still say.
+TEST_P(tcp_end, try_send_sends_what_the_socket_takes_and_never_waits) {
+    run([&]() -> task<> {
+        auto pair = co_await connected_pair();
+        const std::string farewell = "good-bye";
+        EXPECT_EQ(pair.client.try_send(farewell), farewell.size());
+        EXPECT_EQ(pair.client.try_send(""), 0U);
+        const std::string received = co_await receive(pair.server, farewell.size());
+        EXPECT_EQ(received, farewell);
+
+        const std::string much = pattern(1 << 20);
+        std::size_t taken = 0;
+        while (const std::size_t more = pair.client.try_send(much)) taken += more;
+        EXPECT_GT(taken, 0U);
+        const auto sends = [&]() -> task<> { co_await pair.client.send(much); };
+        std::size_t arrived = 0;
+        co_await with_task_group([&](task_group& group) -> task<> {
+            group.spawn(sends);
+            co_await let_others_wait();
+            EXPECT_EQ(pair.client.try_send(farewell), 0U) << "in the middle of another's bytes";
+            const std::string all = co_await receive(pair.server, taken + much.size());
+            arrived = all.size();
+            EXPECT_EQ(all.substr(taken), much);
+        });
+        EXPECT_EQ(arrived, taken + much.size());
+
+        co_await pair.server.close();
+        co_await pair.client.close();
+        EXPECT_EQ(pair.client.try_send(farewell), 0U);
+    });
+}
+
 }  // namespace
 }  // namespace anel::test

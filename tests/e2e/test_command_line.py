@@ -15,11 +15,14 @@ import harness
 
 SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/*.cpp")
 PROGRAMS = sorted(os.path.basename(path).removesuffix(".cpp") for path in glob.glob(SOURCES))
-SERVERS = ("tcp_echo", "udp_echo", "request_reply_server", "chat")
+# Built only where OpenSSL is found.
+PROGRAMS = [p for p in PROGRAMS if not p.startswith("tls_") or os.path.exists(harness.program(p))]
+SERVERS = ("tcp_echo", "udp_echo", "request_reply_server", "chat", "mini_redis", "shell")
 # Good arguments of each program whose options may stand anywhere. tcp_echo, the first program of
 # README.md, takes one word.
 ARGUMENTS = {
     "chat": ["127.0.0.1:0"],
+    "mini_redis": ["127.0.0.1:0"],
     "happy_eyeballs": ["127.0.0.1", "1"],
     "port_scan": ["127.0.0.1", "1-2"],
     "proxy": ["127.0.0.1:0", "127.0.0.1:1"],

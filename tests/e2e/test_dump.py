@@ -38,7 +38,7 @@ class Dump:
         self.assertRegex(text, rf"\n +5 × recv {peer}; {peer}; {peer} …, oldest ({AGE}), "
                                r"at tcp_echo\.cpp:\d+")
         self.assertRegex(text, rf"\n +accept on 127\.0\.0\.1:\d+ \(fd \d+\), for ({AGE}), at "
-                               r"serve\.cpp:\d+ <- .* <- tcp_echo\.cpp:\d+")
+                               r"sessions\.hpp:\d+ <- .* <- tcp_echo\.cpp:\d+")
 
     def test_sessions_that_are_groups_are_one_branch(self):
         for name in ("chat", "request_reply_server"):

@@ -54,7 +54,7 @@ class Tasks(unittest.TestCase):
 
     def test_each_chain_of_awaits_says_where(self):
         self.assertRegex(self.live, r"mutex in take_both at deadlocked.cpp:\d+, and 1 like it")
-        serving = (r"accept \(fd \d+\) in .*open_sessions::next at serve.cpp:\d+ <- "
+        serving = (r"accept \(fd \d+\) in .*open_sessions::next at sessions.hpp:\d+ <- "
                    r".*accept_sessions at sessions.hpp:\d+ <- .*serve at sessions.hpp:\d+ <- "
                    r"serve_all at deadlocked.cpp:\d+")
         joining = r"join in .*with_task_group at task_group.hpp:\d+ <- program at deadlocked.cpp"

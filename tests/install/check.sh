@@ -60,6 +60,23 @@ libraries=$(dirname "$PKG_CONFIG_PATH")
 version=$(LD_LIBRARY_PATH=$libraries "$scratch/pkg_consumer")
 [ "$version" = "$(pkg-config --modversion anel)" ] || fail "the program says $version"
 
+say "TLS, a component of its own"
+if [ -e "$PKG_CONFIG_PATH/anel-tls.pc" ]; then
+    configure tls -DCMAKE_PREFIX_PATH="$scratch/prefix" -DCONSUMER_TLS=ON
+    "$cmake" --build "$scratch/tls" --target tls_consumer
+    "$scratch/tls/tls_consumer"
+    # shellcheck disable=SC2046,SC2086
+    "$compiler" -std=c++20 $flags "$consumer/tls.cpp" $(pkg-config --cflags --libs anel-tls) \
+        -o "$scratch/pkg_tls"
+    LD_LIBRARY_PATH=$libraries "$scratch/pkg_tls" | grep -q "open certificate /no/certificate" ||
+        fail "the installed TLS does not work"
+else
+    echo "skipped: built without OpenSSL"
+fi
+if pkg-config --print-requires --print-requires-private anel | grep -i ssl; then
+    fail "the core needs OpenSSL"
+fi
+
 say "headers of another version: the program does not link"
 mkdir -p "$scratch/newer/anel"
 sed 's/\(VERSION_PATCH\) .*/\1 99/' "$scratch/prefix/include/anel/version.hpp" \

@@ -6,6 +6,10 @@
 #include <anel/anel.hpp>
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <functional>
@@ -139,6 +143,22 @@ TEST_F(broken_rules, a_socket_is_received_from_by_two) {
                  said("two tasks receive on one socket", here, other));
 }
 
+TEST_F(broken_rules, descriptors_are_received_behind_lent_memory) {
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    const auto body = [&]() -> task<> {
+        auto stream = co_await tcp_stream::adopt(ends[0]);
+        { auto lent = co_await stream.recv(); }
+        std::array<char, 8> buffer{};
+        std::array<unique_fd, 1> room;
+        co_await recv_descriptors(stream, buffer, room);
+    };
+    EXPECT_EQ(::send(ends[1], "x", 1, 0), 1);
+    EXPECT_DEATH(run(body(), on_poll), said("descriptors are received from a stream that", here));
+    ::close(ends[0]);
+    ::close(ends[1]);
+}
+
 TEST_F(broken_rules, a_batch_is_used_by_two) {
     const auto body = []() -> task<> {
         auto socket = co_await udp_socket::bind("127.0.0.1:0");
@@ -155,6 +175,33 @@ TEST_F(broken_rules, a_batch_is_used_by_two) {
     };
     EXPECT_DEATH(run(body(), on_poll), said("two operations work on one datagram_batch", here));
 }
+
+#ifdef UDP_GRO
+bool system_tells_of_gro() {
+    const int probe = ::socket(AF_INET, SOCK_DGRAM, 0);
+    int value = 0;
+    socklen_t size = sizeof value;
+    const int result = ::getsockopt(probe, IPPROTO_UDP, UDP_GRO, &value, &size);
+    ::close(probe);
+    return result == 0;
+}
+
+// Also when somebody else had asked for it.
+TEST_F(broken_rules, joined_datagrams_are_received_without_control_data) {
+    if (!system_tells_of_gro()) GTEST_SKIP() << "needs Linux 5.13";
+    const auto body = [](bool elsewhere) -> task<> {
+        udp_options options;
+        options.join_datagrams = true;
+        auto socket = co_await udp_socket::bind("127.0.0.1:0", options);
+        if (elsewhere) socket = co_await udp_socket::adopt(socket.release());
+        std::array<char, 8> buffer{};
+        auto got = co_await with_timeout(1ms, socket.recvfrom(buffer));
+        static_cast<void>(got);
+    };
+    EXPECT_DEATH(run(body(false), on_poll), said("a socket with udp_options::join_data", here));
+    EXPECT_DEATH(run(body(true), on_poll), said("a socket with udp_options::join_data", here));
+}
+#endif
 
 }  // namespace
 }  // namespace anel::test

@@ -5,7 +5,9 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/core/recorder.hpp"
 #include "tests/net/allocations.hpp"
+#include "tests/support/joining_thread.hpp"
 #include "tests/support/over_backends.hpp"
+#include "tests/support/raw_socket.hpp"
 
 #include <anel/anel.hpp>
 
@@ -17,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace {
@@ -39,6 +42,7 @@ std::uint64_t anel::test::allocations_so_far() noexcept { return allocations.loa
 
 namespace anel {
 using namespace detail;
+using namespace std::chrono_literals;
 namespace {
 
 struct totals {
@@ -166,6 +170,66 @@ TEST_P(echo_cost, and_one_that_is_recorded) {
     const std::string file = testing::TempDir() + "anel_echo_" + std::to_string(::getpid());
     expect_cheap(echo, GetParam(), file);
     ::unlink(file.c_str());
+}
+
+// --- one client, in a thread of its own ---------------------------------------------------------
+
+void exchange_blocking(const endpoint& server) {
+    auto client = test::raw_socket::connected_to(server);
+    char byte = 'x';
+    for (int i = 0; i < measured; ++i) {
+        ASSERT_EQ(::send(client.fd(), &byte, 1, 0), 1);
+        ASSERT_EQ(::recv(client.fd(), &byte, 1, MSG_WAITALL), 1);
+    }
+}
+
+task<> serve_one(double& waits) {
+    frame& self = co_await detail::this_frame();
+    auto listener = co_await tcp_listener::bind("127.0.0.1:0");
+    const test::joining_thread client(exchange_blocking, listener.local_endpoint());
+    auto conn = co_await listener.accept();
+    const std::uint64_t before = self.scope->owner().backend().counters().waits;
+    co_await echo_lent(std::move(conn));
+    const std::uint64_t after = self.scope->owner().backend().counters().waits;
+    waits = static_cast<double>(after - before) / measured;
+}
+
+task<> answer_datagrams(double& waits) {
+    frame& self = co_await detail::this_frame();
+    auto socket = co_await udp_socket::bind("127.0.0.1:0");
+    auto client = test::raw_socket::connected_to(socket.local_endpoint(), SOCK_DGRAM);
+    datagram_batch batch;
+    char byte = 'x';
+    const std::uint64_t before = self.scope->owner().backend().counters().waits;
+    constexpr int rounds = 20;
+    for (int i = 0; i < rounds; ++i) {
+        EXPECT_EQ(::send(client.fd(), &byte, 1, 0), 1);
+        co_await socket.recv_batch(batch);
+        co_await socket.send_batch(batch);
+        EXPECT_EQ(::recv(client.fd(), &byte, 1, 0), 1);
+        co_await sleep_for(100us);
+    }
+    waits = static_cast<double>(self.scope->owner().backend().counters().waits - before) / rounds;
+}
+
+// When the peer takes it there is room again, which nobody has asked for.
+TEST_P(echo_cost, a_reply_that_is_taken_wakes_nobody) {
+    double waits = 0;
+    run_options options;
+    options.backend.kind = GetParam();
+    options.signals = false;
+    run(answer_datagrams(waits), options);
+    EXPECT_LE(waits, 2.2) << "one for the datagram, one for the time";
+}
+
+// Through the ring a reply would take a wait of its own, to be submitted and to be seen.
+TEST_P(echo_cost, a_reply_that_is_alone_in_its_turn_takes_no_wait) {
+    double waits = 0;
+    run_options options;
+    options.backend.kind = GetParam();
+    options.signals = false;
+    run(serve_one(waits), options);
+    EXPECT_LE(waits, 1.2);
 }
 
 }  // namespace

@@ -32,6 +32,10 @@ WRONG = {
         ("runtime/backend/backend.cpp", "#include <liburing.h>", 3),
         ("bench/raw.cpp", "#include <liburing.h>", 3),
     ],
+    "openssl_in_one_wing": [
+        ("net/tls/anel/tls_context.hpp", "#include <openssl/ssl.h>", 3),
+        ("net/tcp.cpp", "#include <openssl/ssl.h>", 3),
+    ],
     "resume_in_one_place": [
         ("runtime/task.cpp", "void f() { h.resume(); }", 3),
         ("runtime/core/loop.cpp", "void f() { h.resume(); }\nvoid g() { h->resume(); }", 4),

@@ -284,7 +284,8 @@ TEST(sim_world, tasks_that_wait_for_ever_are_named_with_their_places) {
             "client:\n  recv from 10.0.0.1:7777 (fd 3), at most 1 bytes to go, at world_test.cpp:"),
         std::string::npos)
         << text;
-    EXPECT_NE(text.find("accept on 0.0.0.0:7777 (fd 3), at serve.cpp:"), std::string::npos) << text;
+    EXPECT_NE(text.find("accept on 0.0.0.0:7777 (fd 3), at sessions.hpp:"), std::string::npos)
+        << text;
     EXPECT_NE(text.find("seed 0x0000000000000009"), std::string::npos) << text;
 }
 

@@ -254,7 +254,7 @@ private:
         calm.descriptors_max = 4096;
         sim::world world(1, calm);
         bool ended = false;
-        world.client("test", "10.0.0.1 fd00::1", [&]() -> task<> {
+        world.client("test", "10.0.0.1 fd00::1 fe80::1", [&]() -> task<> {
             frame& self = co_await detail::this_frame();
             const on_simulated_host here(self.scope->owner());
             co_await guarded(body(), ended);

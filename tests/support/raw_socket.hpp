@@ -235,7 +235,7 @@ inline int option_of(int fd, int level, int name) {
     }
     int value = -1;
     socklen_t size = sizeof value;
-    ::getsockopt(fd, level, name, &value, &size);
+    if (::getsockopt(fd, level, name, &value, &size) < 0) return -errno;
     return value;
 }
 

@@ -35,6 +35,14 @@ std::atomic<bool> failed{false};
     alive.fetch_add(1, std::memory_order_relaxed);
     return memory;
 }
+// AddressSanitizer's own does not ask the one above.
+[[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+    try {
+        return ::operator new(bytes);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
     if (memory) alive.fetch_sub(1, std::memory_order_relaxed);
     std::free(memory);

@@ -43,6 +43,18 @@ struct recvfrom : scenario {
 };
 ANEL_SWEEP(recvfrom);
 
+struct recvmsg : recvfrom {
+    using recvfrom::recvfrom;
+    task<> body() {
+        std::array<char, 8> buffer{};
+        while (received.size() < count) {
+            const datagram_message next = co_await socket.recvmsg(buffer);
+            received.append(buffer.data(), next.size);
+        }
+    }
+};
+ANEL_SWEEP(recvmsg);
+
 struct sendto : scenario {
     using scenario::scenario;
     task<> set_up() {
@@ -81,6 +93,19 @@ struct sendto : scenario {
     std::size_t sent = 0;
 };
 ANEL_SWEEP(sendto);
+
+struct sendmsg : sendto {
+    using sendto::sendto;
+    task<> body() {
+        while (sent < 3) {
+            const char digit = static_cast<char>('0' + sent);
+            const std::string_view bytes(&digit, 1);
+            co_await socket.sendmsg(bytes, address, "127.0.0.1:0");
+            sent += 1;
+        }
+    }
+};
+ANEL_SWEEP(sendmsg);
 
 struct recv_batch : scenario {
     using scenario::scenario;

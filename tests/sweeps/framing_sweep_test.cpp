@@ -90,6 +90,37 @@ struct pieces_through_reader : through_reader {
 };
 ANEL_SWEEP(pieces_through_reader);
 
+/// A parser of one's own on a reader.
+struct filling : through_reader {
+    explicit filling(probe& control) : through_reader(control, "1:a,3:bcd,10:0123456789,") {}
+    bool take_one() {
+        const std::string_view held = reader->held();
+        const std::size_t colon = held.find(':');
+        if (colon == std::string_view::npos) return false;
+        const auto size = static_cast<std::size_t>(std::stoi(std::string(held.substr(0, colon))));
+        if (held.size() < colon + size + 2) return false;
+        received.append(held.substr(colon + 1, size)).append("|");
+        reader->consume(colon + size + 2);
+        return true;
+    }
+    task<> read_three() {
+        while (count < 3) {
+            if (take_one()) count += 1;
+            else std::ignore = co_await reader->fill();
+        }
+    }
+    task<> body() { co_await read_three(); }
+    task<> check(const report&) {
+        co_await write_rest();
+        co_await read_three();
+        EXPECT_EQ(received, "a|bcd|0123456789|");
+        const std::size_t end = co_await reader->fill();
+        EXPECT_EQ(end, 0U);
+    }
+    int count = 0;
+};
+ANEL_SWEEP(filling);
+
 /// Without a reader the place in the stream may be lost; nothing else is.
 struct frames_of_stream : scenario {
     using scenario::scenario;

@@ -5,6 +5,8 @@
 // SPDX-License-Identifier: MIT
 #include "tests/sweeps/sweep.hpp"
 
+#include <anel/interval.hpp>
+
 #include <atomic>
 
 namespace anel::test {
@@ -28,6 +30,23 @@ struct sleep : scenario {
     int slept = 0;
 };
 ANEL_SWEEP(sleep);
+
+struct ticking : scenario {
+    using scenario::scenario;
+    task<> body() {
+        for (int i = 0; i < 3; ++i) {
+            co_await every.tick();
+            ticked += 1;
+        }
+    }
+    task<> check(const report& said) {
+        EXPECT_EQ(ticked == 3, said.completed);
+        co_await every.tick();
+    }
+    interval every{std::chrono::microseconds(100)};
+    int ticked = 0;
+};
+ANEL_SWEEP(ticking);
 
 struct yielding : scenario {
     using scenario::scenario;

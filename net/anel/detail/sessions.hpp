@@ -57,12 +57,44 @@ private:
     const char* overdue_ = nullptr;
 };
 
+/// What serve() has to know of a connection.
+struct accepted_connection {
+    socket_handle* socket;  // null: something else carries its bytes
+    packed_endpoint peer;
+
+    template <byte_stream S>
+    static accepted_connection of(S& stream) {
+        if constexpr (requires { stream.packed_peer(); }) {
+            return {socket_below(stream), stream.packed_peer()};
+        } else if constexpr (requires { stream.peer_endpoint(); }) {
+            return {socket_below(stream), pack(stream.peer_endpoint())};
+        } else {
+            return {socket_below(stream), {}};
+        }
+    }
+};
+
+/// The stream that accept() of a listener gives.
+template <class Listener>
+struct accepted {
+    using type = awaited_t<std::remove_reference_t<decltype(std::declval<Listener&>().accept())>>;
+};
+template <>
+struct accepted<tcp_listener> {  // known: the compiler need not look
+    using type = tcp_stream;
+};
+template <class Listener>
+using accepted_t = typename accepted<Listener>::type;
+template <class S>
+concept served_stream = std::same_as<S, tcp_stream> || byte_stream<S>;
+
 /// One session in the list of those that are open, from the moment its connection was accepted.
 /// Move-only; small, for there may be very many.
 class session_record {
 public:
-    /// Errors  std::bad_alloc, when there are timeouts.
-    session_record(open_sessions& list, tcp_stream& connection);
+    /// Errors  std::bad_alloc, when there are timeouts; EOPNOTSUPP, when these have no socket to
+    ///         look at.
+    session_record(open_sessions& list, const accepted_connection& connection);
     session_record(session_record&& other) noexcept;
     session_record& operator=(session_record&&) = delete;
     ~session_record();
@@ -108,9 +140,10 @@ public:
 
     /// Accepts the next connection, when there is room for a session. Waits out a lack of
     /// descriptors.
-    /// Returns it; a closed stream when the server drains and nobody is left in the backlog.
+    /// Returns whether there is one; false when the server drains and the backlog is empty.
     /// Errors  task_cancelled; errors of the listener itself, such as EBADF; std::bad_alloc.
-    task<tcp_stream> next(tcp_listener& listener);
+    template <class Listener>
+    task<bool> next(Listener& listener, std::optional<accepted_t<Listener>>& connection);
     /// From now on each session sees the end of its input, once it has read what has arrived, when
     /// its time has come.
     void begin_drain() noexcept;
@@ -132,6 +165,11 @@ public:
 private:
     friend session_record;
     static void on_look(timer& item) noexcept;
+    /// Waits until there is room for another session.
+    task<> wait_for_room();
+    /// Waits out an error of accept; not at all, when it concerns a single connection.
+    /// Errors  those of the listener itself.
+    task<> wait_out(std::error_code error, const socket_handle* listener);
     void end_inputs() noexcept;
     [[nodiscard]] time_point end_of_input(const session_record& of) const noexcept;
 
@@ -150,8 +188,8 @@ private:
 
 /// The session's task; nothing when there is none, for lack of memory say, which is told like any
 /// error of a session.
-template <class Session>
-auto begin_session(Session& session, tcp_stream& connection, const session_record& record) {
+template <class Session, class Stream>
+auto begin_session(Session& session, Stream& connection, const session_record& record) {
     using work = decltype(error_of(session(std::move(connection))));
     try {
         return std::optional<work>(session(std::move(connection)));
@@ -162,16 +200,28 @@ auto begin_session(Session& session, tcp_stream& connection, const session_recor
 }
 
 /// Whether a session can be run; else the compiler says what is wrong.
-template <class Session>
+template <class Listener, class Session>
 consteval bool is_session() {
-    constexpr bool fits = std::is_invocable_v<Session&, tcp_stream>;
-    static_assert(fits || !std::is_invocable_v<Session&, tcp_stream&>,
-                  "anel: a session owns its connection: it takes a tcp_stream, not a tcp_stream&.");
-    static_assert(fits || std::is_invocable_v<Session&, tcp_stream&>,
-                  "anel: a session takes a tcp_stream.");
-    if constexpr (fits) {
-        static_assert(awaitable<std::invoke_result_t<Session&, tcp_stream>>,
-                      "anel: a session is a coroutine that returns a task: write `-> task<>`.");
+    constexpr bool listens = requires(Listener& listener) {
+        { listener.accept() } -> waits;
+    };
+    static_assert(listens, "anel: serve() takes a listener: what has an accept() to co_await.");
+    if constexpr (listens) {
+        using stream = accepted_t<Listener>;
+        static_assert(served_stream<stream>,
+                      "anel: serve() takes a listener whose accept() gives a byte_stream.");
+        constexpr bool fits = std::is_invocable_v<Session&, stream>;
+        static_assert(
+            fits || !std::is_invocable_v<Session&, stream&>,
+            "anel: a session owns its connection: it takes a tcp_stream, not a tcp_stream&, or "
+            "what else the listener accepts.");
+        static_assert(fits || std::is_invocable_v<Session&, stream&>,
+                      "anel: a session takes what the listener accepts: a tcp_stream of a "
+                      "tcp_listener.");
+        if constexpr (fits) {
+            static_assert(awaitable<std::invoke_result_t<Session&, stream>>,
+                          "anel: a session is a coroutine that returns a task: write `-> task<>`.");
+        }
     }
     return true;
 }
@@ -196,17 +246,52 @@ spawned::handle_type run_session(session_record record, error_of<T> session) {
     }
 }
 
+template <class Listener>
+task<bool> open_sessions::next(Listener& listener,
+                               std::optional<accepted_t<Listener>>& connection) {
+    constexpr auto at_once = duration::zero();
+    for (;;) {
+        if (count_ >= options_.connections_max) co_await wait_for_room();
+        std::error_code error;
+        if (draining_) {
+            // One that is there is taken in the turn of the call, before the time is up.
+            auto accepted = co_await as_result(with_timeout(at_once, listener.accept()));
+            if (accepted) connection.emplace(std::move(*accepted));
+            if (accepted) co_return true;
+            error = accepted.error();
+            if (error == std::errc::timed_out) co_return false;
+        } else {
+            auto accepted = co_await as_result(listener.accept());
+            pause_ = accepted ? duration::zero() : pause_;
+            if (accepted) connection.emplace(std::move(*accepted));
+            if (accepted) co_return true;
+            error = accepted.error();
+        }
+        co_await wait_out(error, socket_below(listener));
+    }
+}
+extern template task<bool> open_sessions::next(tcp_listener& listener,
+                                               std::optional<tcp_stream>& connection);
+
+/// Closes it at once.
+template <class Listener>
+void stop_listening(Listener& listener) {
+    if constexpr (requires { listener.stop(); }) listener.stop();
+    else [[maybe_unused]] const Listener gone(std::move(listener));
+}
+
 /// Accepts connections and starts their sessions: for ever, or while there are any in the backlog.
-template <class Session>
-task<> accept_sessions(tcp_listener& listener, Session& session, open_sessions& open,
+template <class Listener, class Session>
+task<> accept_sessions(Listener& listener, Session& session, open_sessions& open,
                        task_group& sessions) {
     for (;;) {
         bool out_of_memory = false;
         try {
-            auto connection = co_await open.next(listener);
-            if (!connection.is_open()) co_return;
-            session_record record(open, connection);
-            auto work = begin_session(session, connection, record);
+            std::optional<accepted_t<Listener>> connection;
+            const bool more = co_await open.next(listener, connection);
+            if (!more) co_return;
+            session_record record(open, accepted_connection::of(*connection));
+            auto work = begin_session(session, *connection, record);
             if (work) sessions.adopt(run_session(std::move(record), std::move(*work)));
         } catch (const std::bad_alloc&) {
             out_of_memory = true;  // the connection, if there was one, is closed
@@ -217,9 +302,9 @@ task<> accept_sessions(tcp_listener& listener, Session& session, open_sessions& 
 
 }  // namespace detail
 
-template <class Session>
-task<> serve(tcp_listener listener, Session session, serve_options options) {
-    static_assert(detail::is_session<Session>());
+template <class Session, class Listener>
+task<> serve(Listener listener, Session session, serve_options options) {
+    static_assert(detail::is_session<Listener, Session>());
     static_assert(std::is_trivially_destructible_v<Session>,
                   "anel: the session of serve() must be a function, or capture by reference ([&])");
     detail::frame& self = co_await detail::this_frame();
@@ -237,7 +322,7 @@ task<> serve(tcp_listener listener, Session session, serve_options options) {
     } catch (const std::bad_alloc&) {
         // The rest of the backlog is lost; there is no memory for it.
     }
-    listener.stop();
+    detail::stop_listening(listener);
     try {
         std::ignore = co_await as_result(shielded(with_timeout(open.deadline(), open.all_ended())));
     } catch (const std::bad_alloc&) {

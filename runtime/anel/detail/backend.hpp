@@ -12,8 +12,8 @@
 //     dropped.
 //  4. Control calls (finishes_inline) are done when submit returns. close() of a descriptor comes
 //     after everything in flight on it has arrived.
-//  5. At most one operation per descriptor and direction is in flight. A recv after a recv_chunk on
-//     the same descriptor says so (op_flag::after_lent).
+//  5. At most one operation per descriptor and direction is in flight, besides polls. A recv after
+//     a recv_chunk on the same descriptor says so (op_flag::after_lent).
 //  6. `wait` returns after the first completion, at `until`, or after `wake`; it never sleeps while
 //     something is done.
 //  7. A backend never resumes a coroutine.
@@ -62,6 +62,13 @@ public:
 
     /// Takes back the memory that a recv_chunk lent. `memory`: any byte of it.
     virtual void give_back(const void* memory) noexcept;
+
+    // For a loop that is a guest in another one, which waits in its place.
+
+    /// What can be read once wait() has something to hand over; -1: there is no such descriptor.
+    [[nodiscard]] virtual int pollable_descriptor() const noexcept { return -1; }
+    /// When wait() is due although that cannot be read; min(): at once. Thread: the backend's.
+    [[nodiscard]] virtual time_point due() noexcept { return never; }
 
     [[nodiscard]] virtual backend_kind kind() const noexcept = 0;
 
@@ -113,10 +120,14 @@ private:
     std::string reason_;
 };
 
+/// Whether somebody else's loop will poll the backend's descriptor in place of wait().
+enum class has_host : bool { no, yes };
+
 /// Makes the backend that `options` asks for; `automatic` first looks at ANEL_BACKEND.
 /// Errors  std::invalid_argument when ANEL_BACKEND is not one of auto, io_uring, epoll, poll;
 ///         io_error when the one asked for by name cannot start here, as `sim` never can.
-std::unique_ptr<backend> make_backend(const backend_options& options = {});
+std::unique_ptr<backend> make_backend(const backend_options& options = {},
+                                      has_host hosted = has_host::no);
 
 /// A control call on a descriptor of the system that no loop knows: close, give_up and remove_path.
 /// Returns >= 0 or -errno; loop_has_ended for any other. Thread: any.

@@ -38,12 +38,12 @@ void describe_used(const suspension& wait, std::string& text) {
 /// What a task listing says of a wait for such an operation, and how it is cancelled.
 template <class Use>
 inline constexpr auto wait_kinds = [] {
-    std::array<wait_kind, opcode_table.size()> all{};
+    std::array<wait_kind, opcode_table.size()> kinds{};
     for (const opcode_row& row : opcode_table) {
-        all[static_cast<std::size_t>(row.code)] = {row.name, &cancel_operation,
-                                                   &describe_used<Use>};
+        kinds[static_cast<std::size_t>(row.code)] = {row.name, &cancel_operation,
+                                                     &describe_used<Use>};
     }
-    return all;
+    return kinds;
 }();
 template <class Use>
 constexpr const wait_kind& wait_kind_of(opcode code) noexcept {

@@ -117,6 +117,13 @@ public:
         return run_once();
     }
 
+    /// For whoever turns it in a loop of another kind: turns until nothing is ready, for turn_time
+    /// or a little more, and hands over to the kernel what was begun. Never sleeps.
+    void step_as_guest(const bool& finished);
+    /// When the next such step is due unless the backend's pollable_descriptor() can be read;
+    /// min(): at once.
+    [[nodiscard]] time_point next_step() noexcept;
+
     /// Starts `op`. True: it will be in the ready queue when done; false: it is done now.
     /// A done operation is queued all the same when it is the turn of others.
     bool start(operation& op) noexcept;

@@ -94,9 +94,9 @@ enum class op_state : std::uint8_t {
 
 /// Flags of an operation.
 namespace op_flag {
-/// send, sendmsg, recv, send_file: go on until all bytes moved. `data` and `size` are advanced, so
-/// `size` says at the end what did not move; the result is 0 when all did, or when a recv met the
-/// end of stream, or a send_file that of the file.
+/// send, sendmsg, recv, send_file, write_output: go on until all bytes moved. `data` and `size` are
+/// advanced, so `size` says at the end what did not move; the result is 0 when all did, or when a
+/// recv met the end of stream, or a send_file that of the file.
 inline constexpr std::uint32_t whole = 1U << 16;
 /// A whole send: the kernel is to read the bytes where they are instead of copying them first. The
 /// operation then ends only when it reads them no more: as a rule once the peer's system has
@@ -160,7 +160,8 @@ inline constexpr std::size_t share_bytes = 1U << 20;
 /// data it does not want. Datagrams may well be empty.
 constexpr bool moves_nothing(const operation& op) noexcept {
     return op.size == 0 &&
-           (op.code == opcode::recv || op.code == opcode::send || op.code == opcode::send_file);
+           (op.code == opcode::recv || op.code == opcode::send || op.code == opcode::send_file ||
+            op.code == opcode::read_input || op.code == opcode::write_output);
 }
 
 /// Drops `moved` bytes from the front of what is still to be moved.

@@ -4,7 +4,7 @@
 what is drawn in it needs, and of the rest a share that grows with the logarithm of its time."""
 
 from bisect import bisect_left, bisect_right
-from math import log2
+from math import fsum, log2
 
 from .drawing import text_width
 
@@ -49,11 +49,11 @@ class Axis:
         margin += before(story, points[0])
         tail = max(margin, least_gap(story, points[-1]))
         room = end - begin - margin - tail
-        spare = room - sum(gaps)
-        if spare > 0 and sum(stretch) > 0:
-            gaps = [gap + spare * part / sum(stretch) for gap, part in zip(gaps, stretch)]
-        elif sum(gaps) > 0:
-            self.scale = room / sum(gaps)
+        spare = room - fsum(gaps)
+        if spare > 0 and fsum(stretch) > 0:
+            gaps = [gap + spare * part / fsum(stretch) for gap, part in zip(gaps, stretch)]
+        elif fsum(gaps) > 0:
+            self.scale = room / fsum(gaps)
             gaps = [gap * self.scale for gap in gaps]
         self.places = [begin + margin]
         for gap in gaps:
@@ -62,7 +62,7 @@ class Axis:
     @staticmethod
     def wish(view):
         """The length that is comfortable for a view whose axis may have any."""
-        gaps = sum(least_gap(view.story, number) for number in view.points)
+        gaps = fsum(least_gap(view.story, number) for number in view.points)
         return max(360, gaps * 1.25 + 80)
 
     def of(self, number):

@@ -3,7 +3,7 @@
 """Columns of blocks on a wide picture, one below the other on a narrow one. A pointer to the right
 crosses the gap between columns; any other runs through a gutter to the right of its block."""
 
-from math import log2
+from math import fsum, log2
 
 from .drawing import text_width, wrap
 from .picture import Picture
@@ -51,7 +51,7 @@ class Memory(Picture):
         self.places, count = {}, len(self.columns)
         self.offsets = {column: self.offset_width(column) for column in self.columns}
         self.gutters = {column: self.gutter(column) for column in self.columns}
-        fixed = sum(self.offsets.values()) + sum(self.gutters.values())
+        fixed = fsum(self.offsets.values()) + fsum(self.gutters.values())
         gaps = 0 if count == 1 else self.gap_width() * (count - 1)
         room = self.right - self.left - fixed - gaps
         last = self.columns[-1]

@@ -3,7 +3,7 @@
 """Slot 0 is at the top, numbers grow clockwise. What lies between head and tail is in the
 queue."""
 
-from math import cos, pi, sin
+from math import cos, fsum, pi, sin
 
 from .drawing import text_width, wrap
 from .picture import Picture
@@ -27,7 +27,7 @@ class Ring(Picture):
         for begin in range(0, len(moments), across):
             row = moments[begin:begin + across]
             heads = [self.head_lines(moment, width) for moment in row]
-            head = max(sum(leading for *_, leading in lines) for lines in heads)
+            head = max(fsum(leading for *_, leading in lines) for lines in heads)
             bottom = y
             for count, (moment, lines) in enumerate(zip(row, heads)):
                 left = self.left + count * width

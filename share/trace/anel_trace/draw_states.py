@@ -3,6 +3,8 @@
 """A state machine, the lists of a loop, or parts and who calls whom. Rows and columns grow where
 labels lack room."""
 
+from math import fsum
+
 from .drawing import text_width, wrap
 from .picture import Picture
 from .record import Trouble
@@ -87,7 +89,7 @@ class States(Picture):
                 lines += [(line, self.size, "quiet", False) for line in
                           wrap(self.say(box["text"]), room, self.size)]
             items = [self.say(item) for item in box.get("items", [])]
-            height = 16 + sum(size + 4 for _, size, _, _ in lines)
+            height = 16 + fsum(size + 4 for _, size, _, _ in lines)
             cells = self.cells(items)
             if box.get("shape") == "list" or items:
                 height += 6 + 28 * max(1, len(cells))
@@ -223,7 +225,7 @@ class States(Picture):
             self.canvas.block_line(*first, *second)
 
     def long_first(self, line):
-        return sorted(pieces(line), key=lambda piece: -sum(
+        return sorted(pieces(line), key=lambda piece: -fsum(
             abs(piece[1][each] - piece[0][each]) for each in (0, 1)))
 
     def arrow_step(self, arrow, line):

@@ -4,6 +4,7 @@
 outlines in which a child is indented."""
 
 from dataclasses import dataclass, field
+from math import fsum
 
 from .drawing import text_width, wrap
 from .picture import Picture
@@ -95,7 +96,7 @@ class Tree(Picture):
         if node.get("text"):
             box.lines += [(line, self.size, "ink", False)
                           for line in wrap(self.say(node["text"]), width - 20, self.size)]
-        box.height = 11 + sum(each[1] + 4 for each in box.lines)
+        box.height = 11 + fsum(each[1] + 4 for each in box.lines)
 
     def place_across(self, root, left, top, width):
         """Leaves below each other, parents in the middle of their children."""

@@ -4,6 +4,7 @@
 estimated as DejaVu Sans sets it, which is wider than the other faces of the list."""
 
 import re
+from math import fsum
 from xml.sax.saxutils import escape as escape_markup
 
 from .record import UNPRINTABLE
@@ -47,8 +48,9 @@ def style():
 
 
 def text_width(text, size, bold=False):
-    width = sum(EM_OF.get(letter, 0.7 if letter.isalpha() and ord(letter) < 0x250 else 1.0)
-                for letter in text)
+    # sum() rounds otherwise since Python 3.12, and a picture must not depend on that.
+    width = fsum(EM_OF.get(letter, 0.7 if letter.isalpha() and ord(letter) < 0x250 else 1.0)
+                 for letter in text)
     return width * size * (BOLD if bold else 1)
 
 

@@ -4,6 +4,7 @@
 `crowded` and is drawn once more with more `extra`; what fits nowhere becomes a letter."""
 
 import re
+from math import fsum
 
 from .drawing import Canvas, text_width, wrap
 
@@ -74,8 +75,8 @@ class Picture:
             return y
         reached = max((box[2] for box in canvas.texts if box[3] > y - 22), default=self.left)
         x = self.left
-        if not self.narrow and self.right - sum(widths) + 18 > reached + 24:
-            x, y = self.right - sum(widths) + 18, y - 18
+        if not self.narrow and self.right - fsum(widths) + 18 > reached + 24:
+            x, y = self.right - fsum(widths) + 18, y - 18
         elif not self.narrow:
             y += 4
         for (draw, text), width in zip(entries, widths):
@@ -206,7 +207,8 @@ class Picture:
         split = len(wrapped)
         if columns == 2:
             split = min(range(1, split + 1), default=0,
-                        key=lambda place: (max(sum(heights[:place]), sum(heights[place:])), -place))
+                        key=lambda place: (max(fsum(heights[:place]),
+                                                fsum(heights[place:])), -place))
         x, top, lowest = self.left, y, y - (0 if told else 6)
         for count, ((sign, _), lines, height) in enumerate(zip(told, wrapped, heights)):
             if count == split:

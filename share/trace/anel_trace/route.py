@@ -4,6 +4,8 @@
 no box, and neither on nor across another way. Ways that are there already are boxes without
 width or height."""
 
+from math import fsum
+
 SIDES = {"right": (1, 0), "left": (-1, 0), "bottom": (0, 1), "top": (0, -1)}
 CORNER, CROSSING, ON_ANOTHER, THROUGH = 26.0, 70.0, 400.0, 4000.0
 
@@ -70,7 +72,7 @@ def upright(piece):
 
 def length(line):
     """What the length and the corners of a way cost."""
-    return CORNER * (len(line) - 2) + sum(
+    return CORNER * (len(line) - 2) + fsum(
         abs(x2 - x1) + abs(y2 - y1) for (x1, y1), (x2, y2) in pieces(line))
 
 

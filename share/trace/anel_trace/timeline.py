@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 """What stands where on a wide picture, and where on a narrow one."""
 
+from math import fsum
+
 from .axis import Axis
 from .drawing import Canvas, clip, text_width, wrap
 from .lanes import Lanes
@@ -180,7 +182,7 @@ class Sheet:
         split = len(wrapped)
         if columns == 2:
             split = min(range(1, split + 1), default=0,
-                        key=lambda place: max(sum(heights[:place]), sum(heights[place:])))
+                        key=lambda place: max(fsum(heights[:place]), fsum(heights[place:])))
         x, top, lowest = self.left, y, y
         for count, (lines, height) in enumerate(zip(wrapped, heights), 1):
             if count == split + 1:
@@ -195,7 +197,7 @@ class Sheet:
         """The same span at true scale, and what its time went into."""
         canvas, words, left = self.canvas, self.words, self.left
         parts = self.view.parts()
-        begin, lasted = parts[0][1] if parts else 0, sum(last - first for _, first, last in parts)
+        begin, lasted = parts[0][1] if parts else 0, fsum(last - first for _, first, last in parts)
         if len({what for what, _, _ in parts}) < 2:
             return y - 18  # in a simulated run code takes no time
         canvas.text(left, y, words("true scale", time=words.duration(lasted)), 12, "quiet",
