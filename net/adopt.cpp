@@ -48,7 +48,8 @@ public:
     }
     void take(const facts& known) const {
         const auto kind = static_cast<std::uint32_t>(kind_of(known));
-        const std::int32_t result = owner_.control(opcode::take_over, fd_, nullptr, 0, kind);
+        const std::int32_t result =
+            owner_.control(opcode::take_over, fd_, nullptr, known.listens ? 1 : 0, kind);
         if (result < 0) refuse(-result, {});
     }
     [[noreturn]] void refuse(int error, std::string_view reason) const {

@@ -36,7 +36,6 @@ struct named_opcode {
 
 // Those of runtime/uring/setup.cpp.
 constexpr named_opcode every_ring[] = {
-    {IORING_OP_ACCEPT, "accept"},
     {IORING_OP_CONNECT, "connect"},
     {IORING_OP_RECV, "recv"},
     {IORING_OP_SEND, "send"},
@@ -123,7 +122,7 @@ constexpr feature features[] = {
      "5.19",
      use::unused,
      {about::entry, IORING_OP_ACCEPT, 1},
-     "anel submits an accept for each connection"},
+     "anel polls, and accept4(2) takes all connections that are there"},
     {"multishot recv",
      "6.0",
      use::used,

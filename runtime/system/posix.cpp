@@ -137,14 +137,6 @@ std::int32_t connect_or_conclude(operation& op) noexcept {
     return ::getpeername(op.fd, raw(name), &name.size) == 0 ? 0 : would_wait;
 }
 
-std::int32_t accept(operation& op, blocking mode) noexcept {
-    auto* peer = static_cast<socket_address*>(op.data);
-    if (peer) peer->size = sizeof peer->bytes;
-    const int fd =
-        accept_socket(op.fd, peer ? raw(*peer) : nullptr, peer ? &peer->size : nullptr, mode);
-    return fd == -EAGAIN || fd == -EWOULDBLOCK ? would_wait : fd;
-}
-
 bool does_not_block(const operation& op) noexcept {
     return (op.flags & 1) == static_cast<std::uint32_t>(file_mode::does_not_block);
 }
@@ -183,7 +175,7 @@ std::int32_t attempt_once(operation& op) noexcept {
     const std::size_t size =
         std::min(op.size, share_bytes);  // while the peer reads, send() goes on
     switch (op.code) {
-        case opcode::accept: return accept(op, blocking::no);
+        case opcode::accept: return accept_connection(op, blocking::no);
         case opcode::connect: return connect_or_conclude(op);
         case opcode::recv:
         case opcode::recv_chunk: return answer(::recv(op.fd, op.data, size, MSG_DONTWAIT));
@@ -258,6 +250,14 @@ short events_of(const operation& poll) noexcept {
 std::int32_t answer_to(const operation& poll, int told) noexcept {
     if ((told & POLLNVAL) != 0) return -EBADF;
     return (told & (events_of(poll) | POLLHUP | POLLERR)) != 0 ? 0 : would_wait;
+}
+
+std::int32_t accept_connection(operation& op, blocking mode) noexcept {
+    auto* peer = static_cast<socket_address*>(op.data);
+    if (peer) peer->size = sizeof peer->bytes;
+    const int fd =
+        accept_socket(op.fd, peer ? raw(*peer) : nullptr, peer ? &peer->size : nullptr, mode);
+    return fd == -EAGAIN || fd == -EWOULDBLOCK ? would_wait : fd;
 }
 
 std::int32_t control_call(operation& op, blocking mode) noexcept {

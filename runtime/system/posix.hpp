@@ -14,6 +14,9 @@ namespace anel::detail {
 /// Performs a control call. Returns >= 0 or -errno. `mode` is what new sockets are made with.
 std::int32_t control_call(operation& op, blocking mode) noexcept;
 
+/// Accepts a connection of that mode; the listener does not block. Returns what attempt() does.
+std::int32_t accept_connection(operation& op, blocking mode) noexcept;
+
 /// Tries `op` on a non-blocking descriptor. Returns >= 0, -errno, or would_wait.
 /// A `whole` operation goes on until the kernel would wait; its data and size say how far it came.
 /// After share_bytes it stops all the same, with had_its_share.

@@ -48,7 +48,7 @@ public:
     bool ran_out(std::uint32_t turn) noexcept;
 
 private:
-    static constexpr unsigned fewest = 64;
+    static constexpr unsigned fewest = 4;
     // The kernel does not get the last ones: what was copied out of chunks comes back in one.
     static constexpr unsigned lent_max = chunk_pool::chunks_max - 16;
 

@@ -33,7 +33,6 @@ struct named_opcode {
 // All that every ring uses. What only newer kernels have is asked for where it is used, and done
 // without where it is refused.
 constexpr named_opcode opcodes_needed[] = {
-    {IORING_OP_ACCEPT, "accept"},
     {IORING_OP_CONNECT, "connect"},
     {IORING_OP_RECV, "recv"},
     {IORING_OP_SEND, "send"},

@@ -20,9 +20,10 @@ constexpr unsigned notice = 1U << 3;  // of a completion; IORING_CQE_F_NOTIF, 6.
 
 // The ring tells when there is room or something to take, and a system call does the rest.
 constexpr bool is_attempted(opcode code) noexcept {
-    return code == opcode::send_file || code == opcode::recv_batch || code == opcode::send_batch ||
-           code == opcode::recv_passed || code == opcode::send_passed ||
-           code == opcode::read_input || code == opcode::write_output || code == opcode::poll;
+    return code == opcode::accept || code == opcode::send_file || code == opcode::recv_batch ||
+           code == opcode::send_batch || code == opcode::recv_passed ||
+           code == opcode::send_passed || code == opcode::read_input ||
+           code == opcode::write_output || code == opcode::poll;
 }
 
 // Datagrams hardly ever have to wait: at once they save an entry, a completion, and often an enter
@@ -54,7 +55,6 @@ constexpr bool may_meet_unread(const operation& op) noexcept {
     if (result < 0) return;
     auto left = static_cast<std::size_t>(result);
     if (op.code == opcode::recv) written_by_kernel(op.data, left);
-    if (op.code == opcode::accept) written_by_kernel(op.data, sizeof(socket_address));
     if (op.code != opcode::recvmsg) return;
     const auto& data = *static_cast<const message*>(op.data);
     written_by_kernel(&data, sizeof data);
@@ -83,14 +83,29 @@ io_uring_sqe* uring::next_sqe() noexcept {
 std::int32_t uring::control(operation& op) noexcept {
     if (op.code == opcode::close) drop_unread(op.fd);
     made_calls(1);
-    return control_call(op, blocking::yes);
+    // accept4(2) has no flag for not blocking, so a listener does not.
+    const bool adopts_listener = op.code == opcode::take_over && op.size > 0;
+    const std::int32_t result = control_call(op, adopts_listener ? blocking::no : blocking::yes);
+    if (op.code != opcode::listen || result < 0) return result;
+    return configure_socket(op.fd, blocking::no);
+}
+
+// accept4(2) finds out that there is no descriptor left before it looks for a connection, for which
+// there may be one by then. So that is told when a connection is there.
+std::int32_t uring::accept_at_once(operation& op) noexcept {
+    const std::int32_t result = attempt_here(op);
+    bursts_.saw(result >= 0);
+    return result == -EMFILE || result == -ENFILE ? would_wait : result;
 }
 
 bool uring::start(operation& op) noexcept {
     if (may_meet_unread(op) && belongs_to_unread(op)) return ask_unread(op);
     // Else bytes would be overtaken.
     ANEL_ASSERT(!unread_open_ || op.code != opcode::recv || !belongs_to_unread(op));
-    if (goes_at_once(op, reaped_ == 1)) {
+    if (op.code == opcode::accept) {
+        const std::int32_t result = bursts_.are_likely() ? accept_at_once(op) : would_wait;
+        if (result > would_wait) return finished_inline(op, result);
+    } else if (goes_at_once(op, reaped_ == 1)) {
         reaped_ = 0;  // what follows is not alone
         const std::int32_t result = attempt_here(op);
         if (result > would_wait) return finished_inline(op, result);
@@ -110,7 +125,8 @@ std::int32_t uring::attempt_here(operation& op) noexcept {
         op.code == opcode::send_file && !is_copied(*static_cast<const file_part*>(op.data), before);
     int on = 1;
     if (blocks && ::ioctl(op.fd, FIONBIO, &on) < 0) return -errno;
-    const std::int32_t result = attempt(op);
+    const std::int32_t result =
+        op.code == opcode::accept ? accept_connection(op, blocking::yes) : attempt(op);
     on = 0;
     if (blocks) (void)::ioctl(op.fd, FIONBIO, &on);
     if (op.size < before) op.flags |= cut_short;
@@ -128,14 +144,7 @@ bool uring::prepare(operation& op) noexcept {
     const int whole = (op.flags & op_flag::whole) != 0 ? MSG_WAITALL : 0;
     const std::size_t size = std::min(op.size, share_bytes);
     switch (op.code) {
-        case opcode::accept: {
-            auto* peer = static_cast<socket_address*>(op.data);
-            if (peer) peer->size = sizeof peer->bytes;
-            io_uring_prep_accept(sqe, op.fd,
-                                 peer ? reinterpret_cast<sockaddr*>(peer->bytes) : nullptr,
-                                 peer ? &peer->size : nullptr, SOCK_CLOEXEC);
-            break;
-        }
+        case opcode::accept: prepare_wait(op, *sqe, POLLIN); break;
         case opcode::connect: {
             auto* peer = static_cast<socket_address*>(op.data);
             io_uring_prep_connect(sqe, op.fd, reinterpret_cast<sockaddr*>(peer->bytes), peer->size);

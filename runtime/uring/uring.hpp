@@ -17,9 +17,25 @@
 
 #include <liburing.h>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace anel::detail {
+
+/// Whether another connection is there already when one was accepted. One for each turn would make
+/// the turns small, where connections come in bursts; asking a listener in vain costs a call.
+class connection_bursts {
+public:
+    [[nodiscard]] bool are_likely() noexcept { return found_ > 0 || ++not_asked_ % 8 == 0; }
+    void saw(bool another) noexcept {
+        if (another) found_ = std::min(found_ + 2, 16);
+        else if (found_ > 0) found_ -= 1;
+    }
+
+private:
+    int found_ = 8;
+    unsigned not_asked_ = 0;
+};
 
 class uring final : public kernel_backend {
 public:
@@ -64,6 +80,7 @@ private:
     void owed_one_less(operation& op) noexcept;
     void put_off(operation& op) noexcept;
     std::int32_t attempt_here(operation& op) noexcept;
+    std::int32_t accept_at_once(operation& op) noexcept;
 
     // zero_copy.cpp: sends from memory that the kernel reads in place.
     static bool prepare_zero_copy(operation& op, io_uring_sqe& sqe, std::size_t size) noexcept;
@@ -115,6 +132,7 @@ private:
     int last_chunkless_ = -1;
     std::uint32_t turn_ = 0;
     unsigned reaped_ = 0;  // completions that the last wait found
+    connection_bursts bursts_;
 };
 
 }  // namespace anel::detail

@@ -232,5 +232,31 @@ TEST_P(echo_cost, a_reply_that_is_alone_in_its_turn_takes_no_wait) {
     EXPECT_LE(waits, 1.2);
 }
 
+task<> accept_a_burst(std::uint64_t& waits) {
+    constexpr int burst = 100;
+    frame& self = co_await detail::this_frame();
+    auto listener = co_await tcp_listener::bind("127.0.0.1:0");
+    std::vector<test::raw_socket> clients;
+    for (int i = 0; i < burst; ++i) {
+        clients.push_back(test::raw_socket::connected_to(listener.local_endpoint()));
+    }
+    const std::uint64_t before = self.scope->owner().backend().counters().waits;
+    for (int i = 0; i < burst; ++i) {
+        auto conn = co_await listener.accept();
+        EXPECT_TRUE(conn.is_open());
+    }
+    waits = self.scope->owner().backend().counters().waits - before;
+}
+
+// One for each turn would make small turns of a large burst.
+TEST_P(echo_cost, a_burst_of_connections_is_accepted_in_few_turns) {
+    std::uint64_t waits = 0;
+    run_options options;
+    options.backend.kind = GetParam();
+    options.signals = false;
+    run(accept_a_burst(waits), options);
+    EXPECT_LE(waits, 10U);
+}
+
 }  // namespace
 }  // namespace anel

@@ -46,7 +46,7 @@ enum class opcode : std::uint8_t {
     send_now,       ///< data, size: the bytes. Result: those taken at once; -EAGAIN: none
     close,
     give_up,        ///< the loop forgets fd, which stays open. Result: 1 when no other can have it
-    take_over,      ///< flags: socket_kind; fd is what another loop gave up, or comes from outside
+    take_over,      ///< fd: not of this loop; flags: socket_kind; size: 1 for a listener
     inspect,        ///< data: descriptor_facts*, filled in
     identify_path,  ///< data: socket_path*, whose other members are filled in
     remove_path,    ///< data: socket_path*; removes the file if it is that very one, and a socket
