@@ -27,11 +27,10 @@ chunk_pool::chunk_pool(backend_counters& counts) : counts_(counts) {
                           MAP_PRIVATE | MAP_ANONYMOUS | reserve_only, -1, 0);
     if (memory == MAP_FAILED) throw std::bad_alloc();
     storage_ = static_cast<std::byte*>(memory);
-    poison(storage_, chunks_max * stride);
 }
 
 chunk_pool::~chunk_pool() {
-    unpoison(storage_, chunks_max * stride);
+    unpoison(storage_, reached() * stride);
     ::munmap(storage_, chunks_max * stride);
 }
 
@@ -41,6 +40,8 @@ std::byte* chunk_pool::take() noexcept {
     if (free_.empty()) {
         made_ += 1;
         counts_.chunks_max += 1;  // what came back last is lent first
+        // The next one, too, for who writes past the end. All at once would be 32 MiB of shadow.
+        poison(at(index), (reached() - index) * stride);
     } else {
         index = free_.back();
         free_.pop_back();

@@ -12,6 +12,7 @@
 
 #include <anel/backend.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -49,6 +50,9 @@ public:
 private:
     static constexpr std::size_t cache_line = 64;
     static constexpr std::size_t stride = chunk_bytes + cache_line;
+
+    /// Chunks that a sanitizer knows of.
+    [[nodiscard]] unsigned reached() const noexcept { return std::min(made_ + 1, chunks_max); }
 
     backend_counters& counts_;
     std::byte* storage_;
