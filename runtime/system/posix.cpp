@@ -137,6 +137,13 @@ std::int32_t connect_or_conclude(operation& op) noexcept {
     return ::getpeername(op.fd, raw(name), &name.size) == 0 ? 0 : would_wait;
 }
 
+// accept4(2) takes a descriptor before it looks for a connection, for which there may be one by the
+// time it comes.
+bool has_connection(int listener) noexcept {
+    pollfd asked{listener, POLLIN, 0};
+    return ::poll(&asked, 1, 0) != 0;
+}
+
 bool does_not_block(const operation& op) noexcept {
     return (op.flags & 1) == static_cast<std::uint32_t>(file_mode::does_not_block);
 }
@@ -257,6 +264,7 @@ std::int32_t accept_connection(operation& op, blocking mode) noexcept {
     if (peer) peer->size = sizeof peer->bytes;
     const int fd =
         accept_socket(op.fd, peer ? raw(*peer) : nullptr, peer ? &peer->size : nullptr, mode);
+    if (fd == -EMFILE || fd == -ENFILE) return has_connection(op.fd) ? fd : would_wait;
     return fd == -EAGAIN || fd == -EWOULDBLOCK ? would_wait : fd;
 }
 

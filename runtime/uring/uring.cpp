@@ -90,12 +90,10 @@ std::int32_t uring::control(operation& op) noexcept {
     return configure_socket(op.fd, blocking::no);
 }
 
-// Without a free descriptor accept4(2) fails before it looks for a connection. When one comes there
-// may be a descriptor again, so that error is told only then.
 std::int32_t uring::accept_at_once(operation& op) noexcept {
     const std::int32_t result = attempt_here(op);
     bursts_.saw(result >= 0);
-    return result == -EMFILE || result == -ENFILE ? would_wait : result;
+    return result;
 }
 
 bool uring::start(operation& op) noexcept {

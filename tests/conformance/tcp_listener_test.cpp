@@ -189,6 +189,29 @@ TEST_P(listening, accept_without_a_free_descriptor_fails_and_the_connection_wait
     });
 }
 
+// accept4(2) takes a descriptor before it looks for a connection, and says EMFILE either way.
+TEST_P(listening, accept_waits_without_a_free_descriptor_while_nobody_connects) {
+    run([&]() -> task<> {
+        auto listener = co_await tcp_listener::bind("127.0.0.1:0");
+        std::string told = "nothing";
+        const auto accept = [&]() -> task<> {
+            auto accepted = co_await as_result(listener.accept());
+            told = accepted ? "a connection" : accepted.error().message();
+        };
+        co_await with_task_group([&](task_group& group) -> task<> {
+            {
+                const no_descriptors_left none;
+                group.spawn(accept);
+                for (int i = 0; i < 3; ++i) co_await let_others_wait();
+                EXPECT_EQ(told, "nothing");
+            }
+            const raw_socket caller = raw_socket::connected_to(listener.local_endpoint());
+            co_await group.join();
+            EXPECT_EQ(told, "a connection");
+        });
+    });
+}
+
 TEST_P(listening, close_ends_a_waiting_accept_with_ECANCELED) {
     run([&]() -> task<> {
         auto listener = co_await tcp_listener::bind("127.0.0.1:0");
