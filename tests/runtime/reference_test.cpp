@@ -1,6 +1,8 @@
 // reference_test.cpp: a task that gives a reference gives that very object through everything that
 // combines tasks; and an error_code can be a value like any other.
 // SPDX-License-Identifier: MIT
+#include "tests/support/on_poll.hpp"
+
 #include <anel/generator.hpp>
 #include <anel/offload.hpp>
 #include <anel/run.hpp>
@@ -20,8 +22,6 @@ namespace anel {
 namespace {
 
 using namespace std::chrono_literals;
-
-const run_options on_poll{.backend = {.kind = backend_kind::poll}, .signals = false};
 
 /// Neither copied nor moved.
 struct fixed {

@@ -1,5 +1,7 @@
 // stray_cancel_test.cpp: task_cancelled where nobody cancelled is an error, not an end.
 // SPDX-License-Identifier: MIT
+#include "tests/support/on_poll.hpp"
+
 #include <anel/anel.hpp>
 #include <anel/per_core.hpp>
 #include <anel/sim.hpp>
@@ -16,7 +18,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const run_options on_poll{.backend = {.kind = backend_kind::poll}, .signals = false};
 constexpr std::string_view told = "task that only itself has cancelled: ";
 
 /// Cancels its own group before that has a result.
