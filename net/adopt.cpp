@@ -87,7 +87,7 @@ task<tcp_listener> tcp_listener::adopt(int fd) {
     const facts known = taking.inspect(facts::transfer::stream);
     if (!known.listens) taking.refuse(EINVAL, "it does not listen");
     taking.take(known);
-    co_return tcp_listener(owner, fd);
+    co_return tcp_listener(owner, fd, true);
 }
 
 int tcp_listener::release() noexcept {
@@ -138,7 +138,7 @@ task<unix_seqpacket_listener> unix_seqpacket_listener::adopt(int fd) {
     const facts known = taking.inspect(facts::transfer::seqpacket);
     if (!known.listens) taking.refuse(EINVAL, "it does not listen");
     taking.take(known);
-    co_return unix_seqpacket_listener(owner, fd);
+    co_return unix_seqpacket_listener(owner, fd, true);
 }
 
 }  // namespace anel

@@ -252,18 +252,19 @@ public:
 
     /// Takes a socket that listens already, TCP or unix, and closes it with the listener: from a
     /// service manager or an earlier version of this program, say. The file of a unix endpoint is
-    /// left to whoever made it.
+    /// left to whoever made it. A listener does not block, on every backend, also for others who
+    /// share it; where one of them makes it block, each accept() sets it right first.
     /// Errors   as tcp_stream::adopt(); EINVAL for a socket that does not listen.
     static task<tcp_listener> adopt(int fd);
     /// Gives the descriptor away, open and listening, and leaves the file of a unix endpoint there.
     /// Nobody may wait in accept(), which is asserted.
-    /// Returns  the descriptor; -1 when the listener was closed.
+    /// Returns  the descriptor, with O_NONBLOCK; -1 when the listener was closed.
     [[nodiscard("somebody must close it")]] int release() noexcept;
 
     /// Waits for a connection.
     /// Errors   EMFILE, ENFILE: the connection stays in the backlog; ECONNABORTED and others of the
     ///          connection itself: accept the next one. serve() does both.
-    /// Source   accept4(2), io_uring_prep_accept(3).
+    /// Source   accept4(2), io_uring_prep_poll_add(3).
     [[nodiscard("co_await it")]] detail::accept_wait accept() noexcept;
 
     /// Closes at once; what waits in the backlog is reset. Nobody may wait in accept().
@@ -279,9 +280,11 @@ public:
 
 private:
     friend detail::accept_wait;
-    tcp_listener(detail::loop& owner, int fd) noexcept : socket_handle(owner, fd) {}
+    tcp_listener(detail::loop& owner, int fd, bool adopted = false) noexcept
+        : socket_handle(owner, fd), adopted_(adopted) {}
 
     std::unique_ptr<detail::unix_file> file_;  // only for a unix endpoint
+    bool adopted_ = false;
 };
 
 /// Connects to `peer`.

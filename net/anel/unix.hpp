@@ -194,9 +194,12 @@ public:
     }
 
 private:
-    unix_seqpacket_listener(detail::loop& owner, int fd) noexcept : socket_handle(owner, fd) {}
+    friend detail::seqpacket_accept_wait;
+    unix_seqpacket_listener(detail::loop& owner, int fd, bool adopted = false) noexcept
+        : socket_handle(owner, fd), adopted_(adopted) {}
 
     std::unique_ptr<detail::unix_file> file_;
+    bool adopted_ = false;
 };
 
 /// Connects to a unix_seqpacket_listener. Waits while its backlog is full.
@@ -277,7 +280,8 @@ extern template class send_passed_wait<socket_use>;
 
 class seqpacket_accept_wait : public io<seqpacket_accept_wait, socket_use> {
 public:
-    explicit seqpacket_accept_wait(unix_seqpacket_listener& on) noexcept : io(on, opcode::accept) {}
+    explicit seqpacket_accept_wait(unix_seqpacket_listener& on) noexcept
+        : io(on, opcode::accept, nullptr, on.adopted_ ? 1 : 0) {}
     unix_seqpacket_socket value() const noexcept;
     io_error describe(std::error_code error) const;
 };

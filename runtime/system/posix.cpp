@@ -141,7 +141,10 @@ std::int32_t connect_or_conclude(operation& op) noexcept {
 // time it comes.
 bool has_connection(int listener) noexcept {
     pollfd asked{listener, POLLIN, 0};
-    return ::poll(&asked, 1, 0) != 0;
+    int found = 0;
+    do found = ::poll(&asked, 1, 0);
+    while (found < 0 && errno == EINTR);
+    return found != 0;  // where poll(2) fails, the error is told rather than waited for
 }
 
 bool does_not_block(const operation& op) noexcept {
@@ -260,6 +263,9 @@ std::int32_t answer_to(const operation& poll, int told) noexcept {
 }
 
 std::int32_t accept_connection(operation& op, blocking mode) noexcept {
+    // Whoever else has this listener may have made it block, and with it the loop.
+    const std::int32_t mode_error = op.size > 0 ? configure_socket(op.fd, blocking::no) : 0;
+    if (mode_error < 0) return mode_error;
     auto* peer = static_cast<socket_address*>(op.data);
     if (peer) peer->size = sizeof peer->bytes;
     const int fd =

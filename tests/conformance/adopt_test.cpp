@@ -125,6 +125,25 @@ TEST_P(adopted_from_system, no_socket_is_refused_and_neither_is_one_of_another_f
     for (const int fd : {ends[0], ends[1], unix_datagrams[0], unix_datagrams[1]}) ::close(fd);
 }
 
+// As a service manager does that starts another program with the same listener.
+TEST_P(adopted_from_system, a_listener_that_another_makes_block_does_not_stop_the_loop) {
+    const raw_socket shared = raw_socket::bound_to("127.0.0.1:0");
+    ASSERT_EQ(::listen(shared.fd(), 4), 0);
+    run([&]() -> task<> {
+        auto listener = co_await tcp_listener::adopt(::dup(shared.fd()));
+        const endpoint address = listener.local_endpoint();
+        for (int i = 0; i < 3; ++i) {
+            const raw_socket caller = raw_socket::connected_to(address);
+            shared.set_blocking(true);
+            auto stream = co_await listener.accept();
+            EXPECT_EQ(stream.peer_endpoint(), caller.local_endpoint());
+            shared.set_blocking(true);
+            const auto nobody = co_await as_result(with_timeout(1ms, listener.accept()));
+            EXPECT_EQ(nobody.error(), std::errc::timed_out);
+        }
+    });
+}
+
 // Whether it was made to block or not, and whoever made it.
 TEST_P(adopted_from_system, sockets_of_either_mode_work) {
     for (const bool blocks : {true, false}) {

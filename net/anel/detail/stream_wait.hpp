@@ -157,7 +157,8 @@ public:
 
 class accept_wait : public io<accept_wait, socket_use> {
 public:
-    explicit accept_wait(tcp_listener& on) noexcept : io(on, opcode::accept) {}
+    explicit accept_wait(tcp_listener& on) noexcept
+        : io(on, opcode::accept, nullptr, on.adopted_ ? 1 : 0) {}
     void prepare(const frame&) noexcept { data = &peer_; }
     tcp_stream value() const noexcept;
     io_error describe(std::error_code error) const;

@@ -16,7 +16,7 @@ namespace anel::detail {
 /// What an operation does. The POSIX names mean what POSIX says.
 enum class opcode : std::uint8_t {
     // These may take time.
-    accept,      ///< fd: listener; data: socket_address* for the peer, or null. Result: descriptor
+    accept,      ///< data: null, or the peer's socket_address*; size: 1 if adopted. Result: its fd
     connect,     ///< data: socket_address*
     recv,        ///< data, size: the buffer. Result: bytes; 0 at end of stream
     send,        ///< data, size: the bytes
