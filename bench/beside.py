@@ -3,10 +3,11 @@
 
     bench/beside.py BUILD [NAME ...]      BUILD is build/release; without names, all that can run
 
-Both servers live on one CPU and are asked in turn from another, a slice each, by wrk or
-redis-benchmark. A pair of slices gives a ratio of CPU time a request; a start gives the median of
-its pairs; the interval is Student's over the starts, as in `anel-bench duel`. Knows nothing of anel
-but its programs; needs nginx and wrk, or redis-server and redis-benchmark.
+Both servers live on one CPU and are asked in turn from another, a slice each, by wrk,
+redis-benchmark, or `openssl s_time`, which only shakes hands. A pair of slices gives a ratio of CPU
+time a request; a start gives the median of its pairs; the interval is Student's over the starts, as
+in `anel-bench duel`. Knows nothing of anel but its programs; needs nginx and wrk, redis-server and
+redis-benchmark, or openssl and haproxy.
 """
 # SPDX-License-Identifier: MIT
 import argparse
@@ -36,20 +37,54 @@ http {{
     uwsgi_temp_path {folder}; scgi_temp_path {folder};
     open_file_cache max=100; open_file_cache_valid 1h;
     types {{ }} default_type text/plain;
-    server {{ listen 127.0.0.1:{port} backlog=4096; root {folder}; }}
+    server {{ listen 127.0.0.1:{port} backlog=4096{listen}; root {folder}; }}
 }}
 """
 
+HAPROXY = """
+global
+    nbthread 1
+defaults
+    mode http
+    timeout client 10s
+    timeout connect 10s
+    timeout server 10s
+frontend f
+    bind 127.0.0.1:{port} ssl crt {folder}/both.pem
+    http-request return status 200 content-type text/plain string here
+"""
 
-def nginx(_, folder, port):
+
+def nginx(_, folder, port, listen=""):
     file = os.path.join(folder, "nginx.conf")
     with open(file, "w", encoding="utf-8") as out:
-        out.write(NGINX.format(folder=folder, port=port))
+        out.write(NGINX.format(folder=folder, port=port, listen=listen))
     return ["nginx", "-e", "stderr", "-c", file]
+
+
+def nginx_tls(build, folder, port):
+    both = f"{folder}/both.pem"
+    return nginx(build, folder, port, f" ssl; ssl_certificate {both}; ssl_certificate_key {both}")
+
+
+def haproxy(_, folder, port):
+    file = os.path.join(folder, "haproxy.cfg")
+    with open(file, "w", encoding="utf-8") as out:
+        out.write(HAPROXY.format(folder=folder, port=port))
+    return ["haproxy", "-q", "-db", "-f", file]
+
+
+def s_server(_, folder, port):
+    return ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", f"{folder}/both.pem",
+            "-quiet", "-www"]
 
 
 def http_server(build, folder, port):
     return [f"{build}/examples/http/http_server", f"127.0.0.1:{port}", folder]
+
+
+def https_server(build, folder, port):
+    return [*http_server(build, folder, port), f"{folder}/both.pem", f"{folder}/both.pem"]
 
 
 def redis_server(_, folder, port):
@@ -74,12 +109,36 @@ def redis_benchmark(test, in_flight, requests):
     return command, lambda text: requests
 
 
+def handshakes():
+    def command(port):
+        return ["openssl", "s_time", "-connect", f"127.0.0.1:{port}", "-new", "-time", "1",
+                "-ciphersuites", "TLS_AES_128_GCM_SHA256"]
+    return command, lambda text: int(re.search(r"(\d+) connections in \d+ real", text)[1])
+
+
+def make_files(folder):
+    for file, size in (("1k", 1 << 10), ("1m", 1 << 20)):
+        with open(os.path.join(folder, file), "wb") as out:
+            out.write(os.urandom(size))
+    if shutil.which("openssl"):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-keyout",
+                        f"{folder}/both.pem", "-out", f"{folder}/certificate.pem"],
+                       capture_output=True, check=True)
+        with (open(f"{folder}/both.pem", "ab") as both,
+              open(f"{folder}/certificate.pem", "rb") as certificate):
+            both.write(certificate.read())
+
+
 DUELS = {  # name: ours, the other, the client
     "http-1k": (http_server, nginx, wrk("1k", 64)),
     "http-1m": (http_server, nginx, wrk("1m", 16)),
     "redis-get": (mini_redis, redis_server, redis_benchmark("get", 1, 60_000)),
     "redis-get-16": (mini_redis, redis_server, redis_benchmark("get", 16, 500_000)),
     "redis-set-16": (mini_redis, redis_server, redis_benchmark("set", 16, 500_000)),
+    "tls-nginx": (https_server, nginx_tls, handshakes()),
+    "tls-haproxy": (https_server, haproxy, handshakes()),
+    "tls-s_server": (https_server, s_server, handshakes()),
 }
 
 
@@ -145,9 +204,7 @@ def main():
     for name in given.names or DUELS:
         ours, other, client = DUELS[name]
         with tempfile.TemporaryDirectory() as folder:
-            for file, size in (("1k", 1 << 10), ("1m", 1 << 20)):
-                with open(os.path.join(folder, file), "wb") as out:
-                    out.write(os.urandom(size))
+            make_files(folder)
             needed = [ours(given.build, folder, 1)[0], other("", folder, 1)[0], client[0](1)[0]]
             if missing := [program for program in needed if not shutil.which(program)]:
                 print(f"{name}: left out, no {', '.join(missing)}")
