@@ -26,7 +26,9 @@ for (const name of readdirSync(root, { recursive: true })) {
   const text = readFileSync(join(root, name), 'utf8')
     .replace(/<link rel="modulepreload"[^>]*>/g, '')
     .replace(/<script type="module" src="([^"]+)"><\/script>/, (_, src) =>
-      `<script>if (location.protocol !== 'file:') import('${local(src)}')\nelse { ${menu} }</script>`)
+      // It reads what stands at the end of the page, and may arrive before that.
+      `<script>if (location.protocol !== 'file:') addEventListener('DOMContentLoaded', () =>
+import('${local(src)}'))\nelse { ${menu} }</script>`)
     .replace(/\b(href|src|srcset)="(\/(?!\/)[^"]*)"/g, (_, key, address) =>
       `${key}="${local(address)}"`)
   writeFileSync(join(root, name), text)

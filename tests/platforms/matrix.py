@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds and runs anel on the platforms of rows.py, and says what held.
 
-    matrix.py [--list] [--ci] [--write-docs] [ROW...]
+    matrix.py [--list] [--ci] [--write-docs] [--within SECONDS] [ROW...]
 
     ROW            a name, or a pattern such as 'debian13-*'; none: every row
     --list         name the rows
@@ -9,6 +9,7 @@
                    no failure
     --write-docs   write docs/platforms.md from the last results; a row not run on this machine
                    stays as it is there
+    --within       no row begins later than that; those left over are not made
 
 It makes Debian systems, sysroots and virtual machines below ANEL_MATRIX_DIR (by default
 ~/.cache/anel-matrix), installs what it misses there and, for debootstrap and qemu, on this machine;
@@ -41,13 +42,15 @@ def outcome(result):
     return "failed" if result.counts.failed else result.claims
 
 
-def run_row(row):
+def run_row(row, until):
     """Runs one row. Returns its result as it is kept in results/ROW.json."""
     print(f"== {row.name}: {row.says}", flush=True)
     (HOME / "logs" / f"{row.name}.log").unlink(missing_ok=True)
     started = time.monotonic()
     result = Result()
     try:
+        if started > until:
+            raise CannotMake("no time is left for it")
         row.run(result)
     except CannotMake as reason:
         result.trouble = str(reason)
@@ -89,6 +92,7 @@ def main():
     parser.add_argument("rows", nargs="*")
     for option in ("--list", "--ci", "--write-docs"):
         parser.add_argument(option, action="store_true")
+    parser.add_argument("--within", type=float, default=float("inf"))
     wanted = parser.parse_args()
     if wanted.list:
         for row in ROWS:
@@ -111,10 +115,11 @@ def main():
     for folder in ("results", "logs"):
         (HOME / folder).mkdir(parents=True, exist_ok=True)
     print(f"{len(chosen)} rows, in {HOME}", flush=True)
+    until = time.monotonic() + wanted.within
     # Rows share systems, and the sources in them are those of the last run.
     with open(HOME / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        records = [run_row(row) for row in chosen]
+        records = [run_row(row, until) for row in chosen]
     print_table(records)
     failed, missing = (sum(record["outcome"] == outcome for record in records)
                        for outcome in ("failed", "not made"))
