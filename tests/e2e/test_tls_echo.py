@@ -89,7 +89,7 @@ class Tls_echo:
             self.addCleanup(process.kill)
             printed = b""
             for text, line in (*steps, (b"Q\n", None)):
-                with contextlib.suppress(BrokenPipeError):  # it has ended: see below
+                with contextlib.suppress(BrokenPipeError):  # it has ended: reading tells that
                     process.stdin.write(text)
                 while line and line not in printed:
                     part = os.read(process.stdout.fileno(), 64 * KIB)
