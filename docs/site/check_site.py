@@ -115,6 +115,7 @@ def check_in_browser(root, part):
                 for problem in complaints(page.events, bases):
                     yield where, problem
     server.shutdown()
+    server.server_close()
 
 
 def main():
