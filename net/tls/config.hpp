@@ -101,9 +101,8 @@ public:
     [[nodiscard]] std::chrono::nanoseconds handshake_timeout() const noexcept { return timeout_; }
     /// ALPN names as they are sent: each behind its length.
     [[nodiscard]] const std::string& alpn() const noexcept { return alpn_; }
-    void log_secret(const char* line) const noexcept {
-        if (log_) log_->write(line);
-    }
+    [[nodiscard]] bool logs_secrets() const noexcept { return log_ != nullptr; }
+    void log_secret(const char* line) const noexcept { log_->write(line); }
 
     ticket_keys tickets;
     session_cache sessions;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "tests/tls/tls_pair.hpp"
 
+#include <anel/buffered_reader.hpp>
 #include <anel/lingering_close.hpp>
 #include <anel/serve.hpp>
 
@@ -325,6 +326,60 @@ TEST_P(tls_end, a_drain_lets_sessions_say_good_bye) {
             group.cancel();
         });
         EXPECT_EQ(failures, 0);
+    });
+}
+
+// The time of a request begins with its first byte, so neither the handshake nor the wait behind it
+// takes any; and it ends with the reply, however many records the request comes in.
+TEST_P(tls_end, a_request_byte_by_byte_gets_no_more_time_than_any) {
+    const tls_contexts contexts;
+    const duration limit = slow_build ? 600ms : 150ms;
+    run([&]() -> task<> {
+        auto listener = co_await tcp_listener::bind("127.0.0.1:0");
+        const endpoint here = listener.local_endpoint();
+        const auto session = [&](tcp_stream below) -> task<> {
+            tls_stream conn(std::move(below), contexts.server);
+            buffered_reader reader(conn);
+            while (auto line = co_await reader.read_line(1000)) co_await conn.send("ok\n");
+        };
+        std::vector<std::string> failures;
+        serve_options options;
+        options.request_timeout = limit;
+        options.session_failed = [&](const endpoint&, std::exception_ptr error) {
+            try {
+                std::rethrow_exception(std::move(error));
+            } catch (const std::exception& failed) {
+                failures.emplace_back(failed.what());
+            }
+        };
+        const auto server = [&]() -> task<> {
+            co_await serve(std::move(listener), session, options);
+        };
+        co_await with_task_group([&](task_group& group) -> task<> {
+            group.spawn(server);
+            auto below = co_await connect(here);
+            tls_stream client(std::move(below), contexts.client, "localhost");
+            co_await client.handshake();
+            co_await sleep_for(limit + limit / 2);
+            co_await client.send("?\n");
+            const std::string answer = co_await receive(client, 3);
+            EXPECT_EQ(answer, "ok\n");
+            int sent = 0;
+            const time_point start = co_await current_time();
+            for (bool open = true; open;) {
+                auto delivered = co_await as_result(client.send("x"));
+                sent += 1;
+                auto received = co_await as_result(with_timeout(5ms, client.recv()));
+                open = delivered && received.error() == std::errc::timed_out;
+            }
+            const time_point end = co_await current_time();
+            EXPECT_GE(end - start, limit);
+            EXPECT_GT(sent, 2);
+            group.cancel();
+        });
+        EXPECT_EQ(failures.size(), 1U);
+        const std::string told = failures.empty() ? "" : failures[0];
+        EXPECT_TRUE(told.starts_with("request timeout of 127.0.0.1:")) << told;
     });
 }
 

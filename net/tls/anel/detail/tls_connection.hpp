@@ -124,6 +124,12 @@ private:
         return !sending.empty() || !engine.output.empty();
     }
 
+    /// When more() gives nothing.
+    void end_input(tls_step step) {
+        if (step != tls_step::ended && broken) fail("recv", broken);
+        input_ended = true;
+    }
+
     // What the engine answers although nothing can be sent any more.
     void forget() noexcept {
         sending.clear();
@@ -226,8 +232,10 @@ task<> tls_connection<Next>::flush() {
     }
 }
 
-/// Waits for what the peer sends, and feeds it to the engine.
-/// Returns false at an end that this side has made, for a drain.
+/// Waits for what the peer sends, and feeds it to the engine. Returns true when there is something
+/// new: bytes, or `broken` by an end without a farewell. That is thrown by whoever was called: what
+/// is thrown here is thrown again by each task on its way. False at an end that this side has made,
+/// for a drain.
 template <class Next>
 task<bool> tls_connection<Next>::receive() {
     if constexpr (lends) {
@@ -247,7 +255,7 @@ task<bool> tls_connection<Next>::receive() {
     const socket_handle* carrier = socket();
     if (carrier && carrier->receive_is_shut_down()) co_return false;
     broken = make_error_code(errc::unexpected_eof);
-    throw io_error(broken, "recv", peer_text());
+    co_return true;
 }
 
 /// The same, for whoever needs it: one task receives at a time, others wait for what it gets.
@@ -281,16 +289,18 @@ task<> tls_connection<Next>::hear_more(const char* operation) {
     if (broken) fail(operation, broken);
     const bool arrives = co_await receive_alone();
     if (!arrives) throw_errno(ECANCELED, operation, peer_text());
+    if (broken) fail(operation, broken);
 }
 
-/// What follows when there was nothing to be received. Returns false at the end of the stream.
+/// What follows when there was nothing to be received. Returns false when nothing will be: see
+/// end_input().
 template <class Next>
 task<bool> tls_connection<Next>::more(tls_step step) {
     settle();
     push();
     if (step == tls_step::ended) co_return false;
     if (step == tls_step::failed) broken = engine.error();
-    if (broken) fail("recv", broken);
+    if (broken) co_return false;
     // The peer may read nothing before its bytes are received here: what push() has left waits for
     // the next call, while there is not too much of it.
     const bool flushes =
@@ -334,6 +344,7 @@ task<> tls_connection<Next>::shake() {
         if (step == tls_step::done) break;
         const bool arrives = co_await receive();
         if (!arrives) throw_errno(ECANCELED, "TLS handshake with", peer_text());
+        if (broken) fail("TLS handshake with", broken);
     }
 }
 
@@ -375,7 +386,7 @@ task<std::size_t> tls_connection<Next>::recv(tls_connection* self, mutable_buffe
         }
         const bool arrives = co_await self->more(step);
         if (!arrives) {
-            self->input_ended = true;
+            self->end_input(step);
             co_return 0;
         }
     }
@@ -400,7 +411,7 @@ task<recv_buffer> tls_connection<Next>::recv(tls_connection* self) {
         }
         const bool arrives = co_await self->more(step);
         if (!arrives) {
-            self->input_ended = true;
+            self->end_input(step);
             co_return recv_buffer();
         }
     }
