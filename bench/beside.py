@@ -4,10 +4,10 @@
     bench/beside.py BUILD [NAME ...]      BUILD is build/release; without names, all that can run
 
 Both servers live on one CPU and are asked in turn from another, a slice each, by wrk,
-redis-benchmark, or `openssl s_time`: a handshake and one request. A pair of slices gives a ratio of CPU
-time a request; a start gives the median of its pairs; the interval is Student's over the starts, as
-in `anel-bench duel`. Knows nothing of anel but its programs; needs nginx and wrk, redis-server and
-redis-benchmark, or openssl and haproxy.
+redis-benchmark, or `openssl s_time`: a handshake and one request. A pair of slices gives a ratio of
+CPU time a request; a start gives the median of its pairs; the interval is Student's over the
+starts, as in `anel-bench duel`. Knows nothing of anel but its programs; needs nginx and wrk,
+redis-server and redis-benchmark, or openssl and haproxy.
 """
 # SPDX-License-Identifier: MIT
 import argparse
