@@ -5,7 +5,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <stdexcept>
@@ -29,7 +28,7 @@ public:
             throw std::invalid_argument("interface \"" + std::string(name) +
                                         "\": a name has at most 15 bytes, and no '/' or NUL");
         }
-        std::copy(name.begin(), name.end(), text_.begin());
+        name.copy(text_.data(), name.size());
     }
     /// The same.
     constexpr interface_name(const char* name)  // NOLINT: implicit on purpose
