@@ -54,7 +54,8 @@ TEST_P(sending_a_file, an_open_file_knows_its_size_its_time_and_its_path) {
 
 TEST_P(sending_a_file, what_cannot_be_opened_is_named) {
     run([&]() -> task<> {
-        const std::string missing = testing::TempDir() + "anel_no_such_file";
+        const std::string missing =
+            testing::TempDir() + "anel_missing_" + std::to_string(::getpid());
         const std::string none = co_await failure_of(readable_file::open(missing));
         EXPECT_EQ(none, "open " + missing + ": No such file or directory (ENOENT)");
         const std::string directory = co_await failure_of(readable_file::open(testing::TempDir()));

@@ -127,7 +127,8 @@ TEST_P(send_file, a_large_file_reaches_a_slow_reader_and_takes_no_memory) {
 
 TEST_P(send_file, what_cannot_be_sent_is_named) {
     run([&]() -> task<> {
-        const std::string missing = testing::TempDir() + "anel_no_such_file";
+        const std::string missing =
+            testing::TempDir() + "anel_missing_" + std::to_string(::getpid());
         const std::string none = co_await failure(missing);
         EXPECT_EQ(none, "open " + missing + ": No such file or directory (ENOENT)");
         const std::string directory = co_await failure(testing::TempDir());
