@@ -123,7 +123,10 @@ class Trace:
         if "without the kernel's lane" in process.stderr.read():
             self.assertNotIn("kernel", record)
         else:
-            self.assertTrue(record["processor"])
+            for event in record["events"]:
+                self.assertTrue(any(span["at"] <= event["at"] < span["until"] + 1000  # in whole µs
+                                    for span in record["processor"]),
+                                f"{event} on no processor: {record['processor']}")
             if record["loops"][0]["backend"] == "io_uring":
                 self.assertIn("complete", [event["what"] for event in record["kernel"]])
         self.assertIn("longest run without giving way", self.tool(self.path))

@@ -19,6 +19,7 @@ from described import Described, Figures
 from pictures import Pictures, Sequence, Timeline
 from support import ECHO, FOLDER, SIMULATED, TOOL, WithFolder, load, run, small
 
+from anel_trace.kernel import Tracing
 from anel_trace.words import LANGUAGES, TABLE, Words
 
 PICTURES = (Pictures, Sequence, Timeline, Described, Figures)  # unittest finds them here
@@ -113,6 +114,51 @@ class Kernel_lane(WithFolder):
                           ("kernel", [{"at": 5, "fd": "x"}])):
             with self.subTest(name, odd=odd):
                 run(self.record({**self.data, name: odd}), code=1)
+
+
+class Processor(unittest.TestCase):
+    """When process 7 ran, from what the kernel tells of it."""
+
+    @staticmethod
+    def spans(*events):
+        class Told(Tracing):
+            pid = 7
+
+            def __init__(self):
+                self.switches = self
+
+            @staticmethod
+            def lines():
+                return ((0, at, event, text) for at, event, text in events)
+        return [(span["at"], span["until"], span["preempted"])
+                for span in Told().on_processor(begin=10, end=100)]
+
+    @staticmethod
+    def switch(at, before, state, after):
+        return at, "sched_switch", (f"prev_comm=a b prev_pid={before} prev_prio=120 "
+                                    f"prev_state={state} ==> next_comm=c next_pid={after} "
+                                    "next_prio=120")
+
+    def test_it_runs_from_a_switch_to_a_switch(self):
+        self.assertEqual(self.spans(self.switch(20, 0, "R", 7), self.switch(30, 7, "S", 0),
+                                    self.switch(40, 5, "S", 7), self.switch(45, 7, "R+", 5),
+                                    self.switch(47, 5, "S", 7), self.switch(60, 7, "Z", 0)),
+                         [(20, 30, False), (40, 45, True), (47, 60, False)])
+
+    def test_it_may_have_run_before_anything_was_told(self):
+        self.assertEqual(self.spans(self.switch(30, 7, "S", 0)), [(10, 30, False)])
+
+    def test_a_switch_that_is_not_told_of_was_when_it_was_woken(self):
+        self.assertEqual(self.spans(self.switch(30, 7, "S", 0), (40, "sched_waking", "pid=7"),
+                                    self.switch(50, 7, "S", 0), (55, "sched_waking", "pid=7"),
+                                    (56, "sched_migrate_task", "pid=7"),
+                                    self.switch(70, 7, "S", 0)),
+                         [(10, 30, False), (40, 50, False), (56, 70, False)])
+
+    def test_its_last_switch_may_not_be_written_down_yet(self):
+        self.assertEqual(self.spans(self.switch(90, 0, "R", 7)), [(90, 100, False)])
+        self.assertEqual(self.spans(self.switch(30, 7, "S", 0), (91, "sched_waking", "pid=7")),
+                         [(10, 30, False), (91, 100, False)])
 
 
 class Record_command(WithFolder):
