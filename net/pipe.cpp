@@ -76,6 +76,7 @@ task<std::pair<pipe_stream, pipe_stream>> pipe() {
     }
     std::pair<pipe_stream, pipe_stream> made;
     pipe_ends ends;
+    owner.settle();
     std::int32_t error = open_pipe(ends);
     if (error == 0) error = pipe_maker::make(owner, ends.reading, false, "pipe", made.first);
     if (error == 0) error = pipe_maker::make(owner, ends.writing, true, "pipe", made.second);

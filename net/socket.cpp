@@ -65,14 +65,16 @@ void socket_handle::close_now() noexcept {
         "operation on it; co_await close() ends them first");
     if (fd_ < 0) return;
     const int fd = std::exchange(fd_, -1);
+    std::uint32_t how = 0;
     if (detail::socket_observer* observer = std::exchange(observer_, nullptr)) {
         observer->watched_ = nullptr;
         if (observer->keeper_) {
             observer->kept_ = {fd, lent_};
             return;
         }
+        how = op_flag::deferred;  // it is a session's, which ends with it or soon after
     }
-    home_.control(opcode::close, fd);
+    home_.control(opcode::close, fd, nullptr, 0, how);
 }
 
 socket_handle::given_up socket_handle::give_up() noexcept {

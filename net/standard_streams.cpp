@@ -27,6 +27,7 @@ task<pipe_stream> open_standard(int which) {
         throw_errno(EOPNOTSUPP, "open", std::string(name) + " (a simulated host has none)");
     }
     standard_copy copy;
+    owner.settle();
     if (const std::int32_t error = copy_standard(which, copy); error < 0) {
         throw_errno(-error, "open", name);
     }

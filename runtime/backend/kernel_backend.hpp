@@ -20,6 +20,7 @@ public:
     [[nodiscard]] time_point now() const noexcept final { return monotonic_now(); }
 
     bool start_helper(operation& op) noexcept final {
+        settle();                     // it may make descriptors
         counters_.helper_calls += 1;  // before a helper can ask for it
         if (const std::int32_t error = helpers_.start(op)) {
             counters_.helper_calls -= 1;

@@ -63,6 +63,7 @@ void loop::run_until(const bool& finished) {
     }
     frame_pool::install(outer);
     running_ = false;
+    settle();
 }
 
 // A turn: 1. ready coroutines run; they only queue operations. 2. One wait submits all that was
@@ -209,6 +210,7 @@ void loop::step_as_guest(const bool& finished) {
     } while (!ready_.empty() && now() < end);
     frame_pool::install(outer);
     running_ = false;
+    settle();
     if (mailbox_) (void)mailbox_->may_sleep();  // else next_step() sees why not
 }
 
@@ -289,6 +291,7 @@ std::int32_t loop::control(opcode code, int fd, void* data, std::size_t size,
                            std::uint32_t flags) noexcept {
     ANEL_ASSERT(finishes_inline(code));
     check_process();
+    if (!running_) flags &= ~op_flag::deferred;  // there may be no wait for long, or none at all
     operation op(code, fd, data, size, flags);
     backend_->submit(op);
     ANEL_ASSERT(op.state == op_state::done);

@@ -28,11 +28,12 @@ constexpr unsigned features_needed =
 struct named_opcode {
     io_uring_op code;
     const char* name;
+    bool needed = true;
 };
 
 // All that every ring uses. What only newer kernels have is asked for where it is used, and done
 // without where it is refused.
-constexpr named_opcode opcodes_needed[] = {
+constexpr named_opcode opcodes_tried[] = {
     {IORING_OP_CONNECT, "connect"},
     {IORING_OP_RECV, "recv"},
     {IORING_OP_SEND, "send"},
@@ -42,6 +43,7 @@ constexpr named_opcode opcodes_needed[] = {
     {IORING_OP_POLL_REMOVE, "poll removal"},
     {IORING_OP_ASYNC_CANCEL, "cancelling"},
     {IORING_OP_TIMEOUT, "timeout"},
+    {IORING_OP_CLOSE, "close", false},
 };
 
 // How a kernel, a filter or a restriction says that it does not take an opcode. One that it takes
@@ -72,6 +74,7 @@ int uring::try_set_up(unsigned flags, unsigned entries, unsigned completions) no
         io_uring_queue_exit(&ring_);
         return -EOPNOTSUPP;
     }
+    closes_in_ring_ = (parameters.features & IORING_FEAT_CQE_SKIP) != 0;
     return 0;
 }
 
@@ -129,7 +132,7 @@ void uring::set_up(const backend_options& options, has_host hosted) {
 // the peer's, so every operation is tried, on no descriptor.
 void uring::try_each_opcode() {
     msghdr nothing{};
-    for (const named_opcode& opcode : opcodes_needed) {
+    for (const named_opcode& opcode : opcodes_tried) {
         io_uring_sqe* sqe = next_sqe();
         if (!sqe) throw_errno(EBUSY, "io_uring_enter", {});
         const bool takes_message =
@@ -140,7 +143,7 @@ void uring::try_each_opcode() {
     }
     const named_opcode* refused = nullptr;
     std::int32_t how = 0;
-    for (std::size_t answers = 0; answers < std::size(opcodes_needed);) {
+    for (std::size_t answers = 0; answers < std::size(opcodes_tried);) {
         const int error = enter(1, forever);
         if (error < 0 && error != -EINTR) throw_errno(-error, "io_uring_enter", {});
         unsigned head = 0;
@@ -148,8 +151,11 @@ void uring::try_each_opcode() {
         io_uring_cqe* cqe = nullptr;
         io_uring_for_each_cqe(&ring_, head, cqe) {
             seen += 1;
-            if (!is_refusal(cqe->res) || refused) continue;
-            refused = static_cast<const named_opcode*>(io_uring_cqe_get_data(cqe));
+            if (!is_refusal(cqe->res)) continue;
+            const auto* opcode = static_cast<const named_opcode*>(io_uring_cqe_get_data(cqe));
+            if (!opcode->needed) closes_in_ring_ = false;
+            if (!opcode->needed || refused) continue;
+            refused = opcode;
             how = cqe->res;
         }
         io_uring_cq_advance(&ring_, seen);
@@ -163,6 +169,7 @@ void uring::try_each_opcode() {
 uring::~uring() {
     ANEL_ASSERT(in_flight() == 0);
     for (int fd = 0; fd < all_unread_.end(); ++fd) drop_unread(fd);
+    for (; closing_; reap()) settle();
     offers_.close(ring_);
     io_uring_sqe* sqe = waker_armed_ ? next_sqe() : nullptr;
     if (sqe) {

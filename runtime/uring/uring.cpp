@@ -81,11 +81,16 @@ io_uring_sqe* uring::next_sqe() noexcept {
 }
 
 std::int32_t uring::control(operation& op) noexcept {
-    if (op.code == opcode::close) drop_unread(op.fd);
+    if (op.code == opcode::close) {
+        drop_unread(op.fd);
+        if ((op.flags & op_flag::deferred) != 0 && prepare_close(op.fd)) return 0;
+    }
     made_calls(1);
     // accept4(2) has no flag for not blocking, so a listener does not.
     const bool adopts_listener = op.code == opcode::take_over && op.size > 0;
-    const std::int32_t result = control_call(op, adopts_listener ? blocking::no : blocking::yes);
+    const blocking mode = adopts_listener ? blocking::no : blocking::yes;
+    std::int32_t result = control_call(op, mode);
+    if (makes_room(result)) result = control_call(op, mode);
     if (op.code != opcode::listen || result < 0) return result;
     return configure_socket(op.fd, blocking::no);
 }
@@ -122,9 +127,13 @@ std::int32_t uring::attempt_here(operation& op) noexcept {
     const bool blocks =
         op.code == opcode::send_file && !is_copied(*static_cast<const file_part*>(op.data), before);
     int on = 1;
+    if (op.code == opcode::recv_passed) settle();  // the descriptors need places
     if (blocks && ::ioctl(op.fd, FIONBIO, &on) < 0) return -errno;
-    const std::int32_t result =
-        op.code == opcode::accept ? accept_connection(op, blocking::yes) : attempt(op);
+    const auto moves = [&] {
+        return op.code == opcode::accept ? accept_connection(op, blocking::yes) : attempt(op);
+    };
+    std::int32_t result = moves();
+    if (makes_room(result)) result = moves();
     on = 0;
     if (blocks) (void)::ioctl(op.fd, FIONBIO, &on);
     if (op.size < before) op.flags |= cut_short;
@@ -249,6 +258,12 @@ void uring::flush_waiting() noexcept {
 // entries it took, or -errno.
 int uring::enter(unsigned wait_for, duration patience) noexcept {
     counters_.waits += 1;
+    const int returned = enter_and_wait(wait_for, patience);
+    if (io_uring_sq_ready(&ring_) == 0) closing_ = false;
+    return returned;
+}
+
+int uring::enter_and_wait(unsigned wait_for, duration patience) noexcept {
     if (wait_for == 0) return io_uring_submit_and_get_events(&ring_);
     if (patience == forever) return io_uring_submit_and_wait(&ring_, wait_for);
     const auto seconds = std::chrono::floor<std::chrono::seconds>(patience);
@@ -332,6 +347,7 @@ unsigned uring::reap() noexcept {
             case tag::own: completed(*op, cqe->res, cqe->flags); break;
             case tag::cancel: cancelled(*op, cqe->res); break;
             case tag::receive: received(static_cast<int>(data >> 3), cqe->res, cqe->flags); break;
+            case tag::close: break;
             case tag::disarm: disarmed(static_cast<int>(data >> 3), cqe->res); break;
             case tag::wake:
                 waker_armed_ = false;

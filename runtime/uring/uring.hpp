@@ -45,6 +45,7 @@ public:
     ~uring() override;
 
     std::int32_t control(operation& op) noexcept override;
+    void settle() noexcept override;
     bool start(operation& op) noexcept override;
     void stop(operation& op) noexcept override;
     void wait(time_point until, op_queue& done) noexcept override;
@@ -54,7 +55,7 @@ public:
 
 private:
     // The low bits of user_data; above them stands an operation's address, or a descriptor.
-    enum class tag : std::uint64_t { own, cancel, wake, receive, disarm, mask = 7 };
+    enum class tag : std::uint64_t { own, cancel, wake, receive, disarm, close, mask = 7 };
     static_assert(alignof(operation) >= 8);
     static std::uint64_t with_tag(int fd, tag what) noexcept {
         return static_cast<std::uint64_t>(fd) << 3 | static_cast<std::uint64_t>(what);
@@ -71,6 +72,7 @@ private:
     bool prepare_cancel(operation& op) noexcept;
     void flush_waiting() noexcept;
     int enter(unsigned wait_for, duration patience) noexcept;
+    int enter_and_wait(unsigned wait_for, duration patience) noexcept;
     static void check(int returned) noexcept;
     bool kernel_has_news() const noexcept;
     bool all_told() noexcept;
@@ -81,6 +83,10 @@ private:
     void put_off(operation& op) noexcept;
     std::int32_t attempt_here(operation& op) noexcept;
     std::int32_t accept_at_once(operation& op) noexcept;
+
+    // close.cpp: descriptors of connections are closed by the next enter.
+    bool prepare_close(int fd) noexcept;
+    bool makes_room(std::int32_t result) noexcept;
 
     // zero_copy.cpp: sends from memory that the kernel reads in place.
     static bool prepare_zero_copy(operation& op, io_uring_sqe& sqe, std::size_t size) noexcept;
@@ -118,6 +124,8 @@ private:
 
     io_uring ring_{};
     bool waker_armed_ = false;
+    bool closes_in_ring_ = false;      // Linux 5.17, where nothing refuses it
+    bool closing_ = false;             // a close is in the submission queue
     bool must_enter_to_reap_ = false;  // no TASKRUN flag: only a system call shows what is there
     op_queue starved_;                 // in flight, but not yet in the submission queue
     op_queue unsent_cancels_;          // operations whose cancel found no room

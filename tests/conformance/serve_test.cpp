@@ -1,5 +1,6 @@
 // serve_test.cpp: a server: sessions beside each other, limits, what fails, and how it ends.
 // SPDX-License-Identifier: MIT
+#include "tests/support/files.hpp"
 #include "tests/support/streams.hpp"
 
 #include <stdexcept>
@@ -437,6 +438,44 @@ TEST_P(serving, a_session_that_ends_frees_a_descriptor_for_the_next) {
             co_await expect_echo(clients[connected - 1], "2");
         };
         co_await serve_while(echo, with_hooks(), body);
+    });
+}
+
+TEST_P(serving, the_place_of_a_connection_that_a_session_closes_is_free_at_once) {
+    run([&]() -> task<> {
+        auto waiting = co_await tcp_listener::bind("127.0.0.1:0");
+        const auto caller = co_await connect(waiting.local_endpoint());
+        const temporary_file file(10);
+        std::size_t opened = 0;
+        const auto session = [&](tcp_stream conn) -> task<> {
+            const std::string kind = co_await receive(conn, 1);
+            const no_descriptors_left none;
+            co_await conn.close();
+            if (kind == "a") {
+                const auto accepted = co_await waiting.accept();
+                opened += 1;
+            } else if (kind == "b") {
+                const auto bound = co_await udp_socket::bind("127.0.0.1:0");
+                opened += 1;
+            } else {
+                const auto read = co_await readable_file::open(file.path());
+                opened += 1;
+            }
+        };
+        const auto body = [&](endpoint address, task_group&) -> task<> {
+            for (const char* kind : {"a", "b", "f"}) {
+                if (simulated && *kind == 'f') continue;
+                auto client = co_await connect(address);
+                co_await client.send(kind);
+                const std::string rest = co_await receive_all(client);
+                EXPECT_EQ(rest, "");
+            }
+            co_await let_others_wait();
+        };
+        co_await serve_while(session, with_hooks(), body);
+        EXPECT_EQ(opened, simulated ? 2U : 3U);
+        EXPECT_EQ(told.accepts, std::vector<std::error_code>());
+        EXPECT_EQ(told.sessions, std::vector<std::string>());
     });
 }
 

@@ -55,6 +55,7 @@ struct release {
     std::uint16_t zero_copy_flags;
     std::uint32_t cancel_flags;
     std::uint32_t poll_flags;
+    std::uint8_t refused = 255;  // an opcode that a restriction keeps from this one
 };
 
 // 5.18 brought SUBMIT_ALL and the registered ring; 5.19 COOP_TASKRUN, TASKRUN_FLAG, multishot
@@ -64,6 +65,8 @@ constexpr std::array releases{
     release{"5.18", 0x00ff, 0x1fff, 0x1f, 21, 40, 0x7f, 0, 0, 0, 0, 7},
     release{"5.19", 0x0fff, 0x1fff, 0x1f, 23, 46, 0x7f, 1, 1, 0, 7, 7},
     release{"6.0", 0x1fff, 0x1fff, 0x1f, 25, 47, 0x7f, 1, 3, 5, 15, 15},
+    release{"6.0-without-close", 0x1fff, 0x1fff, 0x1f, 25, 47, 0x7f, 1, 3, 5, 15, 15,
+            IORING_OP_CLOSE},
 };
 
 constexpr std::uint32_t unknown_flag = 1U << 31;
@@ -143,6 +146,7 @@ bool write_to(pid_t thread, std::uint64_t address, T value) {
 }
 
 bool knows(const release& known, const io_uring_sqe& sqe) {
+    if (sqe.opcode == known.refused) return false;
     if (sqe.opcode > known.last_opcode || (sqe.flags & ~known.sqe_flags) != 0) return false;
     switch (sqe.opcode) {
         case IORING_OP_ACCEPT: return (sqe.ioprio & ~known.accept_flags) == 0;

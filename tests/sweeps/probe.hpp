@@ -118,6 +118,7 @@ public:
     }
 
     void wake() noexcept override { inner_->wake(); }
+    void settle() noexcept override { inner_->settle(); }
     void give_back(const void* memory) noexcept override { inner_->give_back(memory); }
     [[nodiscard]] time_point now() const noexcept override { return inner_->now(); }
     [[nodiscard]] backend_kind kind() const noexcept override { return inner_->kind(); }

@@ -136,7 +136,10 @@ public:
     open_sessions(const serve_options& options, loop& owner) noexcept;
     open_sessions(const open_sessions&) = delete;
     open_sessions& operator=(const open_sessions&) = delete;
-    ~open_sessions() { owner_.cancel(static_cast<timer&>(*this)); }
+    ~open_sessions() {
+        owner_.cancel(static_cast<timer&>(*this));
+        owner_.settle();  // to who comes after serve() every connection is closed
+    }
 
     /// Accepts the next connection, when there is room for a session. Waits out a lack of
     /// descriptors.

@@ -10,8 +10,9 @@
 //  3. `cancel` is a request and resumes nobody: the operation still arrives once. A result that
 //     already happened wins over the cancel. A cancel is queued when there is no room, never
 //     dropped.
-//  4. Control calls (finishes_inline) are done when submit returns. close() of a descriptor comes
-//     after everything in flight on it has arrived.
+//  4. Control calls (finishes_inline) are done when submit returns; a close may be put off, if it
+//     says so (op_flag::deferred). close() of a descriptor comes after everything in flight on it
+//     has arrived.
 //  5. At most one operation per descriptor and direction is in flight, besides polls. A recv after
 //     a recv_chunk on the same descriptor says so (op_flag::after_lent).
 //  6. `wait` returns after the first completion, at `until`, or after `wake`; it never sleeps while
@@ -59,6 +60,10 @@ public:
     void charge(std::uint32_t& account) noexcept { account_ = &account; }
     static constexpr std::uint32_t call_cost = 16;
     static constexpr std::size_t bytes_per_cost = 1024;
+
+    /// Does what was put off. The backend does it by itself before a call of its own that could
+    /// tell; this is for calls that it does not see.
+    virtual void settle() noexcept {}
 
     /// Takes back the memory that a recv_chunk lent. `memory`: any byte of it.
     virtual void give_back(const void* memory) noexcept;

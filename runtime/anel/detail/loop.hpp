@@ -137,6 +137,8 @@ public:
     /// Performs a control call and returns its result, >= 0 or -errno.
     std::int32_t control(opcode code, int fd, void* data = nullptr, std::size_t size = 0,
                          std::uint32_t flags = 0) noexcept;
+    /// Before descriptors are made otherwise: those of closed connections are free from now on.
+    void settle() noexcept { backend_->settle(); }
 
     /// Makes the coroutine that waits in `item` run in a later step.
     void ready(suspension& item) noexcept { ready_.push(item); }

@@ -113,8 +113,10 @@ inline constexpr std::uint32_t after_lent = 1U << 20;
 inline constexpr std::uint32_t has_begun = 1U << 21;
 /// A control call of a task listing: a record of what programs do leaves it out.
 inline constexpr std::uint32_t for_listing = 1U << 22;
+/// close: of a session's connection. Nobody minds when it stays open until wait() or settle().
+inline constexpr std::uint32_t deferred = 1U << 23;
 /// From here on the bits are the backend's own while the operation is in flight.
-inline constexpr std::uint32_t first_of_backend = 1U << 23;
+inline constexpr std::uint32_t first_of_backend = 1U << 24;
 }  // namespace op_flag
 
 /// One operation. See backend.hpp for the contract between it and a backend. Its alignment leaves a

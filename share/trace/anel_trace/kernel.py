@@ -24,7 +24,7 @@ KIB_PER_CPU = 16384
 # `echo-17 [000] d.s3. 28525.793981: io_uring_task_add: ring 0..., user_data 0x6b, opcode RECV`
 LINE = re.compile(r"-(\d+) +\[\d+\] \S+ +(\d+)\.(\d{6}): (\w+): (.*)")
 SWITCH = re.compile(r"prev_pid=(\d+) .*prev_state=(\S+) ==> .*next_pid=(\d+)")
-TAG_MASK, OWN, RECEIVE = 7, 0, 3  # uring::tag
+TAG_MASK, OWN, RECEIVE, CLOSE = 7, 0, 3, 5  # uring::tag
 
 
 class Instance:
@@ -136,7 +136,7 @@ def subject(text):
         data = int(found[1], 16)
         if data & TAG_MASK == OWN and data:
             told["op"] = data
-        elif data & TAG_MASK == RECEIVE:
+        elif data & TAG_MASK in (RECEIVE, CLOSE):
             told["fd"] = data >> 3
     if found := re.search(r"opcode (\w+)", text):
         told["opcode"] = found[1]

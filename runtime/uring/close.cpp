@@ -1,0 +1,37 @@
+// close.cpp: a connection's descriptor is closed by the ring, in the enter that ends the turn
+// anyway.
+//
+// Such a descriptor lives on until then. So whatever fails for want of a descriptor, or of an
+// address, is tried again after an enter; and settle() comes before calls that are not made here.
+// SPDX-License-Identifier: MIT
+#include "runtime/uring/uring.hpp"
+
+#include <cerrno>
+
+namespace anel::detail {
+
+// Returns false when close(2) is to be called. A completion is posted for an error only, and then
+// the descriptor is gone as well: one for each would wake a loop that sleeps.
+bool uring::prepare_close(int fd) noexcept {
+    io_uring_sqe* sqe = closes_in_ring_ ? io_uring_get_sqe(&ring_) : nullptr;
+    if (!sqe) return false;
+    io_uring_prep_close(sqe, fd);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    io_uring_sqe_set_data64(sqe, with_tag(fd, tag::close));
+    closing_ = true;
+    return true;
+}
+
+void uring::settle() noexcept {
+    if (closing_) check(enter(0, forever));
+}
+
+// Whether what failed is worth another try, now that descriptors and addresses were given back.
+bool uring::makes_room(std::int32_t result) noexcept {
+    const bool lacks_any = result == -EMFILE || result == -ENFILE || result == -EADDRINUSE;
+    if (!lacks_any || !closing_) return false;
+    settle();
+    return !closing_;
+}
+
+}  // namespace anel::detail
