@@ -169,7 +169,7 @@ void uring::try_each_opcode() {
 uring::~uring() {
     ANEL_ASSERT(in_flight() == 0);
     for (int fd = 0; fd < all_unread_.end(); ++fd) drop_unread(fd);
-    for (; closing_; reap()) settle();
+    for (; io_uring_sq_ready(&ring_) > 0; reap()) check(enter(0, forever));
     offers_.close(ring_);
     io_uring_sqe* sqe = waker_armed_ ? next_sqe() : nullptr;
     if (sqe) {

@@ -80,21 +80,6 @@ io_uring_sqe* uring::next_sqe() noexcept {
     return io_uring_get_sqe(&ring_);
 }
 
-std::int32_t uring::control(operation& op) noexcept {
-    if (op.code == opcode::close) {
-        drop_unread(op.fd);
-        if ((op.flags & op_flag::deferred) != 0 && prepare_close(op.fd)) return 0;
-    }
-    made_calls(1);
-    // accept4(2) has no flag for not blocking, so a listener does not.
-    const bool adopts_listener = op.code == opcode::take_over && op.size > 0;
-    const blocking mode = adopts_listener ? blocking::no : blocking::yes;
-    std::int32_t result = control_call(op, mode);
-    if (makes_room(result)) result = control_call(op, mode);
-    if (op.code != opcode::listen || result < 0) return result;
-    return configure_socket(op.fd, blocking::no);
-}
-
 std::int32_t uring::accept_at_once(operation& op) noexcept {
     const std::int32_t result = attempt_here(op);
     bursts_.saw(result >= 0);
@@ -258,12 +243,7 @@ void uring::flush_waiting() noexcept {
 // entries it took, or -errno.
 int uring::enter(unsigned wait_for, duration patience) noexcept {
     counters_.waits += 1;
-    const int returned = enter_and_wait(wait_for, patience);
-    if (io_uring_sq_ready(&ring_) == 0) closing_ = false;
-    return returned;
-}
-
-int uring::enter_and_wait(unsigned wait_for, duration patience) noexcept {
+    closing_ = false;
     if (wait_for == 0) return io_uring_submit_and_get_events(&ring_);
     if (patience == forever) return io_uring_submit_and_wait(&ring_, wait_for);
     const auto seconds = std::chrono::floor<std::chrono::seconds>(patience);

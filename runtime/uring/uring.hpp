@@ -72,7 +72,6 @@ private:
     bool prepare_cancel(operation& op) noexcept;
     void flush_waiting() noexcept;
     int enter(unsigned wait_for, duration patience) noexcept;
-    int enter_and_wait(unsigned wait_for, duration patience) noexcept;
     static void check(int returned) noexcept;
     bool kernel_has_news() const noexcept;
     bool all_told() noexcept;
@@ -84,7 +83,7 @@ private:
     std::int32_t attempt_here(operation& op) noexcept;
     std::int32_t accept_at_once(operation& op) noexcept;
 
-    // close.cpp: descriptors of connections are closed by the next enter.
+    // control.cpp: connections of sessions are closed by the next enter.
     bool prepare_close(int fd) noexcept;
     bool makes_room(std::int32_t result) noexcept;
 
@@ -125,7 +124,7 @@ private:
     io_uring ring_{};
     bool waker_armed_ = false;
     bool closes_in_ring_ = false;      // Linux 5.17, where nothing refuses it
-    bool closing_ = false;             // a close is in the submission queue
+    bool closing_ = false;             // a close was put into the submission queue
     bool must_enter_to_reap_ = false;  // no TASKRUN flag: only a system call shows what is there
     op_queue starved_;                 // in flight, but not yet in the submission queue
     op_queue unsent_cancels_;          // operations whose cancel found no room

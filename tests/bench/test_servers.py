@@ -36,8 +36,12 @@ class Servers(unittest.TestCase):
                 times = ("--times", "16") if "--times" in options else ()
                 with self.subTest(name, options=options), Server(name, *times) as server:
                     self.assertRegex(server.announced, r"^listening on \S+ \([\w-]+\) \w")
-                    result = load(server, "--connections", "4", *options,
-                                  "--seconds", "0.05", "--warmup", "0.02")
+                    for seconds in ("0.05", "0.5", "5"):  # on a busy machine none may end in 50 ms
+                        result = load(server, "--connections", "4", *options, "--seconds", seconds,
+                                      "--warmup", "0.02", expect=None)
+                        self.assertEqual(set(result["errors"].values()), {0, ""})
+                        if result["requests"] > 0:
+                            break
                     self.assertGreater(result["requests"], 0)
 
     def test_each_keeps_the_order_when_a_peer_reads_slowly(self):

@@ -1,5 +1,5 @@
-// close.cpp: a connection's descriptor is closed by the ring, in the enter that ends the turn
-// anyway.
+// control.cpp: the control calls, and the one that is put off: the close of a session's connection,
+// which the ring does in the enter that ends the turn anyway.
 //
 // Such a descriptor lives on until then. So whatever fails for want of a descriptor, or of an
 // address, is tried again after an enter; and settle() comes before calls that are not made here.
@@ -9,6 +9,21 @@
 #include <cerrno>
 
 namespace anel::detail {
+
+std::int32_t uring::control(operation& op) noexcept {
+    if (op.code == opcode::close) {
+        drop_unread(op.fd);
+        if ((op.flags & op_flag::deferred) != 0 && prepare_close(op.fd)) return 0;
+    }
+    made_calls(1);
+    // accept4(2) has no flag for not blocking, so a listener does not.
+    const bool adopts_listener = op.code == opcode::take_over && op.size > 0;
+    const blocking mode = adopts_listener ? blocking::no : blocking::yes;
+    std::int32_t result = control_call(op, mode);
+    if (makes_room(result)) result = control_call(op, mode);
+    if (op.code != opcode::listen || result < 0) return result;
+    return configure_socket(op.fd, blocking::no);
+}
 
 // Returns false when close(2) is to be called. A completion is posted for an error only, and then
 // the descriptor is gone as well: one for each would wake a loop that sleeps.
@@ -31,7 +46,7 @@ bool uring::makes_room(std::int32_t result) noexcept {
     const bool lacks_any = result == -EMFILE || result == -ENFILE || result == -EADDRINUSE;
     if (!lacks_any || !closing_) return false;
     settle();
-    return !closing_;
+    return true;
 }
 
 }  // namespace anel::detail
