@@ -209,6 +209,7 @@ task<child_process> spawn_process(std::vector<std::string> arguments, spawn_opti
     }
     child_maker maker(owner, program);
     program_start what;
+    owner.settle();
     maker.give(what, 0, options.input);
     maker.give(what, 1, options.output);
     maker.give(what, 2, options.errors);

@@ -59,8 +59,9 @@ struct serve_options {
 /// session answer what has arrived (then the session receives 0, the end of the stream), and
 /// cancels those that still run after `drain_time`.
 ///
-/// On io_uring a connection that its session closes is closed with the turn: when the loop next
-/// waits. When serve() returns all of them are.
+/// On io_uring a connection that its session closes is closed when the loop next waits, at the
+/// latest when serve() returns. Whoever stops the loop's thread, calls fork(), or opens a file
+/// where no descriptor is left, does that behind an await that waits.
 ///
 /// A listener is any type whose accept() gives a byte_stream, which is what its sessions take. Its
 /// stop() closes it; one without is destroyed. Timeouts, linger, and the end of the input at a

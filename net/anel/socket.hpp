@@ -65,8 +65,8 @@ struct socket_activity {
 
 }  // namespace detail
 
-/// Owner of a descriptor. Move-only. The destructor closes at once; it never blocks, unless
-/// SO_LINGER with a time was set through native_handle().
+/// Owner of a descriptor. Move-only. The destructor closes at once, a session's connection with the
+/// turn (serve.hpp); it never blocks, unless SO_LINGER with a time was set through native_handle().
 /// Lifetime  may outlive the run() that made it; then it can only be closed, or detached: all else
 ///           fails with errc::run_has_ended.
 class socket_handle {
@@ -99,7 +99,7 @@ public:
     /// For serve(): what came and went was no request and no reply, the handshake of TLS say.
     /// `has_received`: some of what came belongs to a request.
     void restart_exchanges(bool has_received) noexcept { exchanges_ = has_received ? 1 : 0; }
-    /// Closes at once. Nothing may be waiting on this socket, which is asserted.
+    /// Closes as the destructor does. Nothing may be waiting on this socket, which is asserted.
     void close_now() noexcept;
 
 protected:

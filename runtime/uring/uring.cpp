@@ -243,7 +243,6 @@ void uring::flush_waiting() noexcept {
 // entries it took, or -errno.
 int uring::enter(unsigned wait_for, duration patience) noexcept {
     counters_.waits += 1;
-    closing_ = false;
     if (wait_for == 0) return io_uring_submit_and_get_events(&ring_);
     if (patience == forever) return io_uring_submit_and_wait(&ring_, wait_for);
     const auto seconds = std::chrono::floor<std::chrono::seconds>(patience);
@@ -304,6 +303,7 @@ void uring::wait(time_point until, op_queue& done) noexcept {
     if (may_sleep || io_uring_sq_ready(&ring_) > 0 || kernel_has_news()) {
         check(enter(may_sleep ? 1 : 0, patience));
     }
+    closing_ = closing_ && io_uring_sq_ready(&ring_) > 0;
     reaped_ = reap();
     // Completions that did not fit are kept by the kernel until an enter brings them over.
     while (io_uring_cq_has_overflow(&ring_)) {

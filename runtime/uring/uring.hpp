@@ -124,7 +124,7 @@ private:
     io_uring ring_{};
     bool waker_armed_ = false;
     bool closes_in_ring_ = false;      // Linux 5.17, where nothing refuses it
-    bool closing_ = false;             // a close was put into the submission queue
+    bool closing_ = false;             // a close may be in the submission queue
     bool must_enter_to_reap_ = false;  // no TASKRUN flag: only a system call shows what is there
     op_queue starved_;                 // in flight, but not yet in the submission queue
     op_queue unsent_cancels_;          // operations whose cancel found no room

@@ -110,6 +110,8 @@ protected:
         counters_.bytes += bytes;
         *account_ += calls * call_cost + static_cast<std::uint32_t>(bytes / bytes_per_cost);
     }
+    /// For the account alone: the call is made later.
+    void owes_call() noexcept { *account_ += call_cost; }
     [[nodiscard]] std::uint32_t charged() const noexcept { return *account_; }
 
     /// What recv_chunk lends; made on first use. Errors: std::bad_alloc.

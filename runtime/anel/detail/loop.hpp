@@ -138,7 +138,9 @@ public:
     std::int32_t control(opcode code, int fd, void* data = nullptr, std::size_t size = 0,
                          std::uint32_t flags = 0) noexcept;
     /// Before descriptors are made otherwise: those of closed connections are free from now on.
-    void settle() noexcept { backend_->settle(); }
+    void settle() noexcept {
+        if (is_of_this_process()) backend_->settle();
+    }
 
     /// Makes the coroutine that waits in `item` run in a later step.
     void ready(suspension& item) noexcept { ready_.push(item); }
