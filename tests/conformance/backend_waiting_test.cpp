@@ -32,7 +32,7 @@ TEST_P(backend_waiting, ends_at_the_deadline_and_not_before) {
             int waits = 0;
             for (; backend_->now() < start + wanted; ++waits) time_wait(start + wanted);
             EXPECT_LT(waits, 1000) << "it spins";
-            EXPECT_LT(backend_->now() - start, wanted + 2s);
+            EXPECT_LT(backend_->now() - start, wanted + 5s);
         }
     }
 }
@@ -45,7 +45,7 @@ TEST_P(backend_waiting, does_not_block_when_the_deadline_has_passed) {
     submit_all({&recv});
     for (const time_point until :
          {time_point::min(), time_point(), backend_->now() - 1s, backend_->now()}) {
-        EXPECT_LT(time_wait(until), 2s);
+        EXPECT_LT(time_wait(until), 5s);
     }
     backend_->cancel(recv);
     collect_all();

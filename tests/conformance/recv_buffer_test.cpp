@@ -365,7 +365,7 @@ TEST_P(lent_memory, one_that_comes_back_goes_to_who_has_something_to_receive) {
             co_await let_others_wait();
             held.pop_back();
             talking.peer.write("hello");
-            auto received = co_await as_result(with_timeout(2s, something.wait()));
+            auto received = co_await as_result(with_timeout(patience, something.wait()));
             EXPECT_TRUE(received);
             group.cancel();
         });

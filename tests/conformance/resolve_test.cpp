@@ -58,7 +58,7 @@ TEST_P(resolving, a_numeric_address_is_answered_at_once_without_a_thread) {
         EXPECT_EQ(scoped, std::vector{endpoint("[fe80::1%3]:65535")});
         const backend_counters counters = co_await current_counters();
         EXPECT_EQ(counters.operations, 0U);
-        EXPECT_EQ(count_threads(), threads);
+        EXPECT_LE(count_threads(), threads);  // one of before may be gone
     });
 }
 
@@ -98,7 +98,7 @@ TEST_P(resolving, what_is_no_name_is_refused_and_never_cut) {
         EXPECT_EQ(text.find('\x1b'), std::string::npos);
         const backend_counters counters = co_await current_counters();
         EXPECT_EQ(counters.operations, 0U) << "none of them reached the resolver";
-        EXPECT_EQ(count_threads(), threads);
+        EXPECT_LE(count_threads(), threads);  // one of before may be gone
     });
 }
 

@@ -279,7 +279,7 @@ TEST_P(serving, a_session_accepted_when_the_server_is_cancelled_is_ended_at_once
             co_await echo(std::move(conn));
         };
         serve_options options;
-        options.drain_time = 3s;
+        options.drain_time = 10s;
         options.first_request_grace = 0s;
         for (int round = 0; round < 10; ++round) {
             auto signal = co_await connected_to_raw();
@@ -302,7 +302,7 @@ TEST_P(serving, a_session_accepted_when_the_server_is_cancelled_is_ended_at_once
             };
             co_await serve_while(session, options, body);
             const time_point end = co_await current_time();
-            EXPECT_LT(end - start, 2s) << "an idle session held up the drain, round " << round;
+            EXPECT_LT(end - start, 5s) << "an idle session held up the drain, round " << round;
             if (HasFailure()) break;
         }
         EXPECT_GT(sessions, 0) << "no session began in the turn of the cancel";
@@ -357,7 +357,7 @@ TEST_P(serving, a_drain_time_of_zero_cancels_at_once) {
         const time_point start = co_await current_time();
         co_await serve_while(session, options, body);
         const time_point end = co_await current_time();
-        EXPECT_LT(end - start, 2s);
+        EXPECT_LT(end - start, 5s);
     });
 }
 

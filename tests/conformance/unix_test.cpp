@@ -262,7 +262,7 @@ TEST_P(unix_sockets, connect_to_a_full_backlog_waits_for_its_turn) {
             group.spawn(connect_late, at());
             co_await let_others_wait();
             for (std::size_t i = 0; i <= waiting.size(); ++i) {
-                auto next = co_await as_result(with_timeout(1s, listener.accept()));
+                auto next = co_await as_result(with_timeout(patience, listener.accept()));
                 EXPECT_TRUE(next) << next.error();
                 if (!next) break;
             }

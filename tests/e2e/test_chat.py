@@ -209,7 +209,7 @@ class Chat:
         begin = time.monotonic()
         self.chat.signal(signal.SIGTERM)
         self.chat.assert_exits_0()
-        self.assertLess(time.monotonic() - begin, 2 * self.chat.factor)
+        self.assertLess(time.monotonic() - begin, harness.BEFORE_DRAIN_ENDS)
         for member in members:
             for line in member.recv_to_end().splitlines():
                 self.assertRegex(line, rb"^\* 127\.0\.0\.1:\d+ left")

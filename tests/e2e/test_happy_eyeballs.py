@@ -85,12 +85,20 @@ class Happy_eyeballs:
         self.assertEqual(len(alone), len(lines), "each address once")
         return alone, won, time
 
+    def soon(self, bound, *race):
+        """The outcome of a race below `bound` ms, of three at most: to hesitate costs 250 ms each
+        time, to be held up by other programs does not."""
+        for _ in range(3):
+            outcome = self.outcome(self.race(*race), race[0])
+            if outcome[2] < bound * harness.slowness(NAME):
+                return outcome
+        self.fail(f"three races took {bound} ms and more, the last {outcome[2]}")
+
     def test_the_only_address_wins(self):
         port = listen(self, "127.0.0.1")
         address = f"127.0.0.1:{port}"
-        alone, won, time = self.outcome(self.race("127.0.0.1", port), "127.0.0.1")
+        alone, won, _ = self.soon(250, "127.0.0.1", port)
         self.assertEqual((alone, won), ({address: "connected"}, address))
-        self.assertLess(time, 250 * harness.slowness(NAME))
 
     def test_localhost_is_raced(self):
         port = listen(self, "127.0.0.1")
@@ -104,33 +112,27 @@ class Happy_eyeballs:
         for host in ("127.0.0.1", "::1"):
             port = listen(self, host)
             four, six = f"127.0.0.1:{port}", f"[::1]:{port}"
-            result = self.race("both.test", port, ["::1", "127.0.0.1"])
-            alone, won, time = self.outcome(result, "both.test")
+            alone, won, _ = self.soon(250, "both.test", port, ["::1", "127.0.0.1"])
             expected = {four: "connected", six: REFUSED}
             if host == "::1":
                 expected = {four: REFUSED, six: "connected"}
             self.assertEqual(alone, expected)
             self.assertEqual(alone[won], "connected")
-            self.assertLess(time, 250 * harness.slowness(NAME))
 
     def test_an_address_that_says_nothing_costs_a_quarter_of_a_second(self):
         port = listen(self, "127.88.0.2")
         silence(self, "127.88.0.1", port)
-        result = self.race("two.test", port, ["127.88.0.1", "127.88.0.2"])
-        alone, won, time = self.outcome(result, "two.test")
+        alone, won, time = self.soon(500, "two.test", port, ["127.88.0.1", "127.88.0.2"])
         bad, good = f"127.88.0.1:{port}", f"127.88.0.2:{port}"
         self.assertEqual(alone, {bad: "Connection timed out", good: "connected"})
         self.assertEqual(won, good)
         self.assertGreaterEqual(time, 250)
-        self.assertLess(time, 500 * harness.slowness(NAME))
 
     def test_a_silent_address_behind_one_that_answers_costs_nothing(self):
         port = listen(self, "127.88.0.2")
         silence(self, "127.88.0.1", port)
-        result = self.race("two.test", port, ["127.88.0.2", "127.88.0.1"])
-        _, won, time = self.outcome(result, "two.test")
+        _, won, _ = self.soon(250, "two.test", port, ["127.88.0.2", "127.88.0.1"])
         self.assertEqual(won, f"127.88.0.2:{port}")
-        self.assertLess(time, 250 * harness.slowness(NAME))
 
     def test_when_all_refuse_the_last_one_is_named(self):
         with socket.socket() as holder:

@@ -77,7 +77,7 @@ class Port_scan:
             listen(self, self.host, port)
         opened, closed, filtered, seconds = self.scan(self.host, "20000-21999")
         self.assertEqual((opened, closed, filtered), (ports, 1994, 0))
-        self.assertLess(seconds, 2 * harness.slowness("port_scan"))
+        self.assertLess(seconds, 3.9)  # it were 4 if each waited for its time
 
     def test_one_port_is_a_range(self):
         listen(self, self.host, 20000)
@@ -111,7 +111,7 @@ class Port_scan:
         _, closed, filtered, seconds = self.scanned(self.scan_silence())
         self.assertEqual((closed, filtered), (0, 1000))
         self.assertGreaterEqual(seconds, 2.0)  # ten rounds; fewer would be more at a time
-        self.assertLess(seconds, 2.0 + 1 * harness.slowness("port_scan"))
+        self.assertLess(seconds, 3.9)  # fifty at a time take 4
 
     def test_a_hundred_descriptors_are_enough(self):
         if not have_silent_network():
@@ -152,7 +152,7 @@ class Port_scan:
             begin = time.monotonic()
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=harness.DEADLINE)
-            self.assertLess(time.monotonic() - begin, harness.slowness("port_scan"))
+            self.assertLess(time.monotonic() - begin, 10)  # what is left takes 131
             self.assertEqual((process.returncode, out, err), (0, b"", b""))
         finally:
             process.kill()
