@@ -61,7 +61,7 @@ struct serve_options {
 ///
 /// On io_uring a connection that its session closes is closed when the loop next waits, at the
 /// latest when serve() returns. Whoever stops the loop's thread, calls fork(), or opens a file
-/// where no descriptor is left, does that behind an await that waits.
+/// where no descriptor is left, awaits sleep_for(0s) first.
 ///
 /// A listener is any type whose accept() gives a byte_stream, which is what its sessions take. Its
 /// stop() closes it; one without is destroyed. Timeouts, linger, and the end of the input at a

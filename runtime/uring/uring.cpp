@@ -327,7 +327,7 @@ unsigned uring::reap() noexcept {
             case tag::own: completed(*op, cqe->res, cqe->flags); break;
             case tag::cancel: cancelled(*op, cqe->res); break;
             case tag::receive: received(static_cast<int>(data >> 3), cqe->res, cqe->flags); break;
-            case tag::close: break;
+            case tag::close: break;  // an error: the descriptor is gone as well
             case tag::disarm: disarmed(static_cast<int>(data >> 3), cqe->res); break;
             case tag::wake:
                 waker_armed_ = false;

@@ -92,13 +92,20 @@ TEST_P(connect_race, the_next_attempt_starts_a_delay_after_one_that_says_nothing
         const endpoints addresses{fails_at_once.address, first.address, second.address,
                                   third.address};
         const std::size_t descriptors = count_descriptors();
-        const time_point start = co_await current_time();
-        auto stream = co_await connect_first(addresses);
-        const time_point end = co_await current_time();
-        EXPECT_EQ(stream.peer_endpoint(), third.address);
-        EXPECT_GE(end - start, 2 * attempt_delay);
-        EXPECT_LT(end - start, 20 * attempt_delay);
-        EXPECT_EQ(count_descriptors(), descriptors + 1) << "the losers are closed by now";
+        // A SYN that nobody takes is sent again after a second: this is not what ended it. One race
+        // of three may be held up by other programs.
+        const duration most = (slow_build ? 20 : 4) * attempt_delay;
+        duration took = most;
+        for (int races = 0; races < 3 && took >= most; ++races) {
+            const time_point start = co_await current_time();
+            auto stream = co_await connect_first(addresses);
+            const time_point end = co_await current_time();
+            took = end - start;
+            EXPECT_EQ(stream.peer_endpoint(), third.address);
+            EXPECT_GE(took, 2 * attempt_delay);
+            EXPECT_EQ(count_descriptors(), descriptors + 1) << "the losers are closed by now";
+        }
+        EXPECT_LT(took, most);
     });
 }
 

@@ -30,7 +30,6 @@ from waiting import DEADLINE, observe, poll_until, waiting_for
 
 BACKENDS = ("io_uring", "epoll", "poll")
 MIB = 1024 * KIB
-BEFORE_DRAIN_ENDS = 8  # seconds, when nothing is to be waited for; the drain time is 10
 IO_URING_SETUP = 425  # the number of the system call, on every architecture but Alpha
 
 # What runs in the background may have been told to ignore SIGINT; the programs must not inherit it.
